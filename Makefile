@@ -1,0 +1,39 @@
+# Every target sets up what it needs; the environment is made anew when its definition changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= auto
+
+.PHONY: book test execute lab serve clean
+.DELETE_ON_ERROR:
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,test]'
+	touch $@
+
+book: $(STAMP)  ## Render the website from the stored outputs; a warning is an error
+	rm -rf _build
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "Open _build/html/index.html, or run 'make serve'."
+
+test: $(STAMP)  ## Lint, run the unit tests, re-run every chapter and compare its outputs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest --nbval -n $(WORKERS) --dist loadfile
+
+execute: $(STAMP)  ## Run every chapter and store its outputs in place
+	$(BIN)/python tools/execute.py
+
+lab: $(STAMP)  ## Open the chapters in JupyterLab
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab]'
+	$(BIN)/jupyter lab book
+
+serve: $(STAMP)  ## Serve the rendered website on localhost:8000
+	test -d _build/html || $(MAKE) book
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+clean:  ## Remove the environment and everything built
+	rm -rf $(VENV) _build .pytest_cache .ruff_cache *.egg-info build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,59 @@
+"""Checks on arguments, made before any work starts; every message names the argument."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+
+def positive_integer(value, name: str, minimum: int = 1) -> int:
+    """Return `value` as an ``int``, or raise if it is not an integer of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+        raise ValueError(f"{name} must be an integer of at least {minimum}; got {value!r}")
+    return int(value)
+
+
+def finite_real(value, name: str, above: float = -np.inf) -> float:
+    """Return `value` as a ``float``, or raise if it is not a finite real number above `above`."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not np.isfinite(value) or value <= above:
+        bound = "" if np.isneginf(above) else f" greater than {above:g}"
+        raise ValueError(f"{name} must be a finite number{bound}; got {value!r}")
+    return float(value)
+
+
+def finite_array(value, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return `value` as a floating-point array of the given shape (``None``: any positive size).
+
+    A ``float32`` array stays one; everything else becomes ``float64``.
+    """
+    try:
+        array = np.asarray(value)
+        if array.dtype != np.float32:
+            array = array.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of real numbers; got {value!r}") from error
+    expected = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+    matches = array.ndim == len(shape) and all(
+        actual > 0 and size in (None, actual)
+        for size, actual in zip(shape, array.shape, strict=True)
+    )
+    if not matches:
+        raise ValueError(f"{name} must have shape {expected}; got {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} must be finite; it contains NaN or infinity")
+    return array
+
+
+def real_values(value, name: str) -> np.ndarray:
+    """Return `value`, of any shape, as a ``float64`` array, or raise if it is not finite."""
+    return finite_array(value, name, np.shape(value)).astype(np.float64, copy=False)
+
+
+def random_generator(rng) -> np.random.Generator:
+    """Return a generator from a seed or from a generator; global state is never used."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng must be a seed or a numpy.random.Generator; got {rng!r}") from error

@@ -1,0 +1,1 @@
+"""Algorithms: data in, weights out."""

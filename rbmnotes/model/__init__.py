@@ -1,0 +1,1 @@
+"""What is learned, and from what: priors, objective, RBM, spiked data, order parameters."""

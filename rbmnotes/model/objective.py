@@ -1,0 +1,354 @@
+r"""Theorem 1's two functions, and the training objective built from them.
+
+The likelihood of an RBM with weights $W$ ($d\times k$) and biases $a$, $b$ is, up to the error of
+Theorem 1,
+
+.. math::
+    \log\tilde L=\sum_\mu\eta_1\big(W^\top x_\mu/\sqrt d\big)
+    +\sum_\mu a^\top x_\mu/\sqrt d-n\,\eta_2.
+
+This module is the only home of $\eta_1$, of $\eta_2$ and of their derivatives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rbmnotes._validation import finite_array, real_values
+from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior, joint_states
+
+MAX_STATES = 2**26
+
+
+@dataclass(frozen=True)
+class HiddenMoments:
+    r"""Moments of the hidden units under $P(h)\propto P_h(h)\,e^{\frac12h^\top Qh+f^\top h}$.
+
+    Attributes
+    ----------
+    eta2 : float
+        Log normalisation.
+    mean : (k,) array
+        $\langle h\rangle$.
+    second : (k, k) array
+        $\langle hh^\top\rangle$.
+    """
+
+    eta2: float
+    mean: np.ndarray
+    second: np.ndarray
+
+
+@dataclass(frozen=True)
+class ModelAverage:
+    r"""Averages over the joint law of visible and hidden units that the gradients need.
+
+    Attributes
+    ----------
+    log_partition : float
+        $\log Z$.
+    hidden : (k,) array
+        $\langle h\rangle$.
+    visible : (d,) array
+        $\langle v\rangle$.
+    product : (d, k) array
+        $\langle vh^\top\rangle$.
+    """
+
+    log_partition: float
+    hidden: np.ndarray
+    visible: np.ndarray
+    product: np.ndarray
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Gradient of a log-likelihood with respect to the three parameters of an RBM.
+
+    Attributes
+    ----------
+    W : (d, k) array
+    visible_bias : (d,) array
+    hidden_bias : (k,) array
+    """
+
+    W: np.ndarray
+    visible_bias: np.ndarray
+    hidden_bias: np.ndarray
+
+
+def eta1(z, hidden: Prior = Rademacher()) -> np.ndarray:
+    r"""Return $\eta_1(z)=\log E_he^{z^\top h}$ (paper eq. 6).
+
+    Parameters
+    ----------
+    z : (..., k) array
+        Fields on the hidden units, $W^\top x/\sqrt d$ plus the hidden bias if there is one.
+    hidden : Prior
+        Law of a hidden unit.
+
+    Returns
+    -------
+    (...) array
+        One value per sample.
+
+    Raises
+    ------
+    ValueError
+        If `z` is not finite or `hidden` is not a prior.
+    """
+    return check_prior(hidden, "hidden").log_mgf(_fields(z)).sum(axis=-1)
+
+
+def eta1_gradient(z, hidden: Prior = Rademacher()) -> np.ndarray:
+    r"""Return $\eta_1'(z)=E[h\,|\,z]$, the clamped average of the hidden units; shape of `z`."""
+    return check_prior(hidden, "hidden").tilted_mean(_fields(z))
+
+
+def eta1_hessian(z, hidden: Prior = Rademacher()) -> np.ndarray:
+    r"""Return the diagonal of $\eta_1''(z)$, shape of `z`; units are independent given $z$."""
+    return check_prior(hidden, "hidden").tilted_variance(_fields(z))
+
+
+def eta2(Q, hidden: Prior = Rademacher(), field=None) -> float:
+    r"""Return $\eta_2(Q)=\log E_he^{\frac12h^\top Qh+f^\top h}$ (paper eq. 7; $f$ is ours).
+
+    With biases, $\log Z\to\eta_2(W^\top W/d,\ f=b+W^\top a/d)+\|a\|^2/2d$.
+
+    Parameters
+    ----------
+    Q : (k, k) array
+        Self overlap $W^\top W/d$; only its symmetric part enters.
+    hidden : Prior
+        Law of a hidden unit.
+    field : (k,) array, optional
+        Linear term $f$; zero if absent.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, a value is not finite, a discrete prior with m points has
+        ``m**k > 2**26`` states, or hidden units are Gaussian and $Q$ is not below the identity
+        (the average is then infinite).
+    """
+    return eta2_moments(Q, hidden, field).eta2
+
+
+def eta2_moments(Q, hidden: Prior = Rademacher(), field=None) -> HiddenMoments:
+    r"""Return $\eta_2$ with $\langle h\rangle$ and $\langle hh^\top\rangle$ (paper eq. 10).
+
+    $\langle hh^\top\rangle=2\,\partial\eta_2/\partial Q$ with $Q_{ab}$ and $Q_{ba}$ counted as
+    independent. Discrete units are summed over all states: the $k$ units are cut into two halves,
+    which turns the sum over $m^k$ states into one exponential of an $m^{k/2}\times m^{k/2}$
+    matrix and three products with it. Parameters and errors as :func:`eta2`.
+
+    Returns
+    -------
+    HiddenMoments
+    """
+    Q = finite_array(Q, "Q", (None, None)).astype(np.float64, copy=False)
+    k = len(Q)
+    Q = 0.5 * (finite_array(Q, "Q", (k, k)) + Q.T)
+    if field is not None:
+        field = real_values(finite_array(field, "field", (k,)), "field")
+    if isinstance(check_prior(hidden, "hidden"), Gaussian):
+        return _gaussian_moments(Q, field)
+    states = len(hidden.support) ** k
+    if states > MAX_STATES:
+        raise ValueError(f"Q: {k} units have {states} states, above the limit of {MAX_STATES}")
+    return _discrete_moments(Q, hidden, field)
+
+
+def _gaussian_moments(Q, field):
+    eigenvalues = np.linalg.eigvalsh(Q)
+    if eigenvalues[-1] >= 1.0:
+        raise ValueError(
+            "Q must have all eigenvalues below one for Gaussian hidden units (the average is "
+            f"infinite otherwise); the largest is {eigenvalues[-1]:.6g}"
+        )
+    covariance = np.linalg.inv(np.eye(len(Q)) - Q)
+    field = np.zeros(len(Q)) if field is None else field
+    mean = covariance @ field
+    value = -0.5 * np.log1p(-eigenvalues).sum() + 0.5 * field @ mean
+    return HiddenMoments(float(value), mean, covariance + np.outer(mean, mean))
+
+
+def _discrete_moments(Q, hidden: Discrete, field):
+    k = len(Q)
+    half = (k + 1) // 2
+    left, left_log = joint_states(hidden, half)
+    right, right_log = joint_states(hidden, k - half)
+    mirrored = field is None and hidden.is_symmetric
+    field = np.zeros(k) if field is None else field
+    left_log = left_log + _quadratic(left, Q[:half, :half]) + left @ field[:half]
+    right_log = right_log + _quadratic(right, Q[half:, half:]) + right @ field[half:]
+    if mirrored:  # h and -h weigh the same: keep one of each pair of left states, count it twice
+        kept = (len(left) + 1) // 2
+        left, left_log = left[:kept], left_log[:kept] + np.log(2.0)
+        if np.array_equal(left[-1], -left[-1]):
+            left_log[-1] -= np.log(2.0)
+
+    weights = np.column_stack([left @ Q[:half, half:], left_log, np.ones(len(left))]) @ (
+        np.column_stack([right, np.ones(len(right)), right_log]).T
+    )
+    peak = weights.max()
+    weights -= peak
+    np.exp(weights, out=weights)
+    with_right = weights @ np.column_stack([right, np.ones(len(right))])
+    left_weights, right_weights = with_right[:, -1], weights.sum(axis=0)
+    total = left_weights.sum()
+
+    second = np.empty((k, k))
+    second[:half, :half] = left.T @ (left_weights[:, None] * left)
+    second[:half, half:] = left.T @ with_right[:, :-1]
+    second[half:, :half] = second[:half, half:].T
+    second[half:, half:] = right.T @ (right_weights[:, None] * right)
+    mean = np.zeros(k)
+    if not mirrored:
+        mean = np.concatenate([left_weights @ left, right_weights @ right]) / total
+    return HiddenMoments(float(peak + np.log(total)), mean, second / total)
+
+
+def _quadratic(states, Q):
+    return 0.5 * np.sum((states @ Q) * states, axis=1)
+
+
+def effective_average(
+    W: np.ndarray,
+    visible_bias: np.ndarray,
+    hidden_bias: np.ndarray,
+    hidden: Prior = Rademacher(),
+    visible: Prior = Rademacher(),
+) -> ModelAverage:
+    r"""Model averages of Theorem 1: given $h$, the field on a visible unit is small.
+
+    A visible unit of mean $\bar v$ and variance $\sigma^2$ in the field $y/\sqrt d$, $y=Wh+a$,
+    contributes $\bar vy/\sqrt d+\sigma^2y^2/2d$ to $\log Z$ and has mean
+    $\bar v+\sigma^2y/\sqrt d$. For $\bar v=0$, $\sigma=1$ this is paper eqs. 7, 10 and 47; for
+    $\bar v\ne0$ it is Corollary 2.
+
+    Parameters
+    ----------
+    W : (d, k) array
+    visible_bias : (d,) array
+    hidden_bias : (k,) array
+    hidden, visible : Prior
+
+    Returns
+    -------
+    ModelAverage
+    """
+    d = len(W)
+    mean, variance = visible.mean, visible.variance
+    field = hidden_bias + variance * (W.T @ visible_bias) / d + mean * W.sum(axis=0) / np.sqrt(d)
+    moments = eta2_moments(variance * (W.T @ W) / d, hidden, field if np.any(field) else None)
+    constant = variance * (visible_bias @ visible_bias) / (2 * d)
+    constant += mean * visible_bias.sum() / np.sqrt(d)
+    field_mean = (W @ moments.mean + visible_bias) / np.sqrt(d)
+    field_product = (W @ moments.second + np.outer(visible_bias, moments.mean)) / np.sqrt(d)
+    return ModelAverage(
+        log_partition=moments.eta2 + constant,
+        hidden=moments.mean,
+        visible=mean + variance * field_mean,
+        product=mean * moments.mean + variance * field_product,
+    )
+
+
+def likelihood_gradient(
+    X: np.ndarray, W: np.ndarray, hidden_bias: np.ndarray, hidden: Prior, average: ModelAverage
+) -> Gradient:
+    """Gradient of the log-likelihood of `X`: clamped minus model average (paper eqs. 9, 46-48).
+
+    Parameters
+    ----------
+    X : (n, d) array
+    W : (d, k) array
+    hidden_bias : (k,) array
+    hidden : Prior
+    average : ModelAverage
+        Exact or effective; the two likelihoods differ in nothing else.
+
+    Returns
+    -------
+    Gradient
+        Of the sum over the samples.
+    """
+    n, d = X.shape
+    clamped = hidden.tilted_mean(X @ W / np.sqrt(d) + hidden_bias)
+    return Gradient(
+        W=((clamped.T @ X).T - n * average.product) / np.sqrt(d),
+        visible_bias=(X.sum(axis=0) - n * average.visible) / np.sqrt(d),
+        hidden_bias=clamped.sum(axis=0) - n * average.hidden,
+    )
+
+
+def loss(X, W, hidden: Prior = Rademacher(), visible_bias=None, hidden_bias=None) -> float:
+    r"""Return the training objective $\mathcal L(W)=-\frac1d\log\tilde L$ (paper eq. 15).
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Data, one sample a row.
+    W : (d, k) array
+        Weights, entries of order one.
+    hidden : Prior
+        Law of a hidden unit.
+    visible_bias : (d,) array, optional
+        $a$; enters the energy as $a^\top v/\sqrt d$.
+    hidden_bias : (k,) array, optional
+        $b$.
+
+    Returns
+    -------
+    float
+        Of order one as $n=\alpha d\to\infty$.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite, or `hidden` is not a prior.
+    """
+    X, W, a, b = check_parameters(X, W, visible_bias, hidden_bias)
+    n, d = X.shape
+    free = eta1(X @ W / np.sqrt(d) + b, hidden).sum() + (X @ a).sum() / np.sqrt(d)
+    return float((n * effective_average(W, a, b, hidden).log_partition - free) / d)
+
+
+def loss_gradient(
+    X, W, hidden: Prior = Rademacher(), visible_bias=None, hidden_bias=None
+) -> np.ndarray:
+    r"""Return $d\,\nabla_W\mathcal L=-\nabla_W\log\tilde L$, entries of order one (paper eq. 8).
+
+    Parameters and errors as :func:`loss`. The gradients with respect to the biases are those of
+    :meth:`rbmnotes.RBM.gradient` with ``exact=False``.
+
+    Returns
+    -------
+    (d, k) array
+    """
+    X, W, a, b = check_parameters(X, W, visible_bias, hidden_bias)
+    average = effective_average(W, a, b, check_prior(hidden, "hidden"))
+    return -likelihood_gradient(X, W, b, hidden, average).W
+
+
+def check_parameters(X, W, visible_bias=None, hidden_bias=None):
+    """Check data and parameters against each other; absent biases become zeros."""
+    W = finite_array(W, "W", (None, None))
+    d, k = W.shape
+    X = finite_array(X, "X", (None, d))
+    a = np.zeros(d) if visible_bias is None else finite_array(visible_bias, "visible_bias", (d,))
+    b = np.zeros(k) if hidden_bias is None else finite_array(hidden_bias, "hidden_bias", (k,))
+    return X, W, a, b
+
+
+def _fields(z):
+    z = real_values(z, "z")
+    if z.ndim == 0:
+        raise ValueError("z must have the hidden units on its last axis; got a number")
+    return z

@@ -1,0 +1,302 @@
+r"""Unit priors: the law of one hidden unit, visible unit, latent variable or signal entry.
+
+Everything the project needs from a prior $P$ follows from its tilted family
+$P(x)\,e^{zx}/E e^{zx}$: the logarithm of the normalisation (:meth:`~Prior.log_mgf`), its mean and
+its variance are the first three of the functions below.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from scipy.special import expit, logsumexp
+
+from rbmnotes._validation import finite_array, random_generator
+
+
+class Prior(ABC):
+    """A probability law on the real line. Units of a layer are independent draws from it."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> float:
+        """Mean of the law."""
+
+    @property
+    @abstractmethod
+    def variance(self) -> float:
+        """Variance of the law."""
+
+    @property
+    @abstractmethod
+    def is_symmetric(self) -> bool:
+        """Whether $x$ and $-x$ have the same law."""
+
+    @abstractmethod
+    def moment(self, order: int) -> float:
+        """Return $E[x^{order}]$."""
+
+    @abstractmethod
+    def log_mgf(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $\log E\,e^{zx}$, elementwise."""
+
+    @abstractmethod
+    def tilted_mean(self, z: np.ndarray) -> np.ndarray:
+        r"""Return the mean of $P(x)e^{zx}$, the first derivative of :meth:`log_mgf`."""
+
+    @abstractmethod
+    def tilted_variance(self, z: np.ndarray) -> np.ndarray:
+        r"""Return the variance of $P(x)e^{zx}$, the second derivative of :meth:`log_mgf`."""
+
+    @abstractmethod
+    def posterior_mean(self, field: np.ndarray, precision: float) -> np.ndarray:
+        r"""Return the mean of $P(x)\,e^{field\,x-precision\,x^2/2}$, elementwise in `field`."""
+
+    @abstractmethod
+    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+        r"""Draw one value from $P(x)e^{zx}$ for every entry of `z`."""
+
+    def sample(self, shape: int | tuple[int, ...], rng) -> np.ndarray:
+        """Draw an array of independent values of the given shape."""
+        return self.sample_tilted(np.zeros(shape), rng)
+
+
+@dataclass(frozen=True)
+class Discrete(Prior):
+    """Law on a finite set of points.
+
+    Parameters
+    ----------
+    support : sequence of float, length m
+        Distinct points.
+    probabilities : sequence of float, length m
+        Their probabilities: positive, summing to one.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a point is repeated or not finite, or the probabilities are not
+        positive or do not sum to one (within 1e-12).
+    """
+
+    support: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+    def __post_init__(self):
+        points = finite_array(self.support, "support", (None,))
+        weights = finite_array(self.probabilities, "probabilities", (len(points),))
+        if len(np.unique(points)) != len(points):
+            raise ValueError(f"support must not repeat a point; got {self.support!r}")
+        if np.any(weights <= 0) or abs(weights.sum() - 1.0) > 1e-12:
+            raise ValueError(
+                f"probabilities must be positive and sum to one; got {self.probabilities!r}, "
+                f"which sum to {weights.sum():.15g}"
+            )
+        order = np.argsort(points)
+        object.__setattr__(self, "support", tuple(points[order].tolist()))
+        object.__setattr__(self, "probabilities", tuple(weights[order].tolist()))
+
+    @cached_property
+    def _points(self) -> np.ndarray:
+        return np.array(self.support)
+
+    @cached_property
+    def _log_weights(self) -> np.ndarray:
+        return np.log(self.probabilities)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the law."""
+        return self.moment(1)
+
+    @property
+    def variance(self) -> float:
+        """Variance of the law."""
+        return self.moment(2) - self.moment(1) ** 2
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether $x$ and $-x$ have the same law."""
+        mirrored = self.support == tuple(-x for x in reversed(self.support))
+        return mirrored and self.probabilities == tuple(reversed(self.probabilities))
+
+    def moment(self, order: int) -> float:
+        """Return $E[x^{order}]$."""
+        return float(np.dot(self.probabilities, self._points**order))
+
+    def _log_terms(self, z):
+        r"""Log weights $\log p_s+zs$ of the tilted law: one more axis, over the support."""
+        return self._log_weights + np.asarray(z)[..., None] * self._points
+
+    def log_mgf(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $\log E\,e^{zx}$, elementwise."""
+        return logsumexp(self._log_terms(z), axis=-1)
+
+    def _mean_under(self, log_terms):
+        return np.exp(log_terms - logsumexp(log_terms, axis=-1, keepdims=True)) @ self._points
+
+    def tilted_mean(self, z: np.ndarray) -> np.ndarray:
+        r"""Return the mean of $P(x)e^{zx}$."""
+        return self._mean_under(self._log_terms(z))
+
+    def tilted_variance(self, z: np.ndarray) -> np.ndarray:
+        r"""Return the variance of $P(x)e^{zx}$."""
+        terms = self._log_terms(z)
+        weights = np.exp(terms - logsumexp(terms, axis=-1, keepdims=True))
+        centred = self._points - (weights @ self._points)[..., None]
+        return np.sum(weights * centred**2, axis=-1)
+
+    def posterior_mean(self, field: np.ndarray, precision: float) -> np.ndarray:
+        r"""Return the mean of $P(x)\,e^{field\,x-precision\,x^2/2}$, elementwise in `field`."""
+        return self._mean_under(self._log_terms(field) - 0.5 * precision * self._points**2)
+
+    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+        r"""Draw one value from $P(x)e^{zx}$ for every entry of `z`, by inverting its law."""
+        terms = self._log_terms(z)
+        cumulative = np.cumsum(np.exp(terms - logsumexp(terms, axis=-1, keepdims=True)), axis=-1)
+        uniform = random_generator(rng).random(np.shape(z))
+        return self._points[np.sum(uniform[..., None] > cumulative[..., :-1], axis=-1)]
+
+
+class Rademacher(Discrete):
+    """A fair sign: $-1$ or $+1$."""
+
+    def __init__(self):
+        super().__init__((-1.0, 1.0), (0.5, 0.5))
+
+    def __repr__(self):
+        return "Rademacher()"
+
+    def log_mgf(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $\log\cosh z$."""
+        size = np.abs(z)
+        return size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
+
+    def tilted_mean(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $\tanh z$."""
+        return np.tanh(z)
+
+    def tilted_variance(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $1/\cosh^2 z$."""
+        weight = np.exp(-2.0 * np.abs(z))
+        return 4.0 * weight / (1.0 + weight) ** 2
+
+    def posterior_mean(self, field: np.ndarray, precision: float) -> np.ndarray:
+        r"""Return $\tanh(field)$: the square of a sign carries no information."""
+        return np.tanh(field)
+
+    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+        r"""Draw a sign that is $+1$ with probability $1/(1+e^{-2z})$."""
+        up = random_generator(rng).random(np.shape(z)) < expit(2.0 * np.asarray(z))
+        return np.where(up, 1.0, -1.0)
+
+
+class Bernoulli(Discrete):
+    """A fair coin: $0$ or $1$."""
+
+    def __init__(self):
+        super().__init__((0.0, 1.0), (0.5, 0.5))
+
+    def __repr__(self):
+        return "Bernoulli()"
+
+    def log_mgf(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $\log\frac{1+e^z}2$."""
+        return np.logaddexp(0.0, z) - np.log(2.0)
+
+    def tilted_mean(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $1/(1+e^{-z})$."""
+        return expit(z)
+
+    def tilted_variance(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $p(1-p)$ with $p$ the tilted mean."""
+        return expit(z) * expit(-np.asarray(z))
+
+    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+        r"""Draw $1$ with probability $1/(1+e^{-z})$, else $0$."""
+        return (random_generator(rng).random(np.shape(z)) < expit(z)).astype(float)
+
+
+@dataclass(frozen=True)
+class Gaussian(Prior):
+    """The standard normal law."""
+
+    @property
+    def mean(self) -> float:
+        """Mean of the law."""
+        return 0.0
+
+    @property
+    def variance(self) -> float:
+        """Variance of the law."""
+        return 1.0
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether $x$ and $-x$ have the same law."""
+        return True
+
+    def moment(self, order: int) -> float:
+        """Return $E[x^{order}]$: the double factorial of $order-1$ if even, else zero."""
+        return 0.0 if order % 2 else float(np.prod(np.arange(order - 1, 0, -2, dtype=float)))
+
+    def log_mgf(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $z^2/2$."""
+        return 0.5 * np.square(z)
+
+    def tilted_mean(self, z: np.ndarray) -> np.ndarray:
+        r"""Return $z$."""
+        return np.array(z, dtype=float)
+
+    def tilted_variance(self, z: np.ndarray) -> np.ndarray:
+        r"""Return one."""
+        return np.ones(np.shape(z))
+
+    def posterior_mean(self, field: np.ndarray, precision: float) -> np.ndarray:
+        r"""Return $field/(1+precision)$."""
+        return np.asarray(field) / (1.0 + precision)
+
+    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+        r"""Draw $N(z,1)$."""
+        return z + random_generator(rng).standard_normal(np.shape(z))
+
+
+@lru_cache(maxsize=16)
+def joint_states(prior: Discrete, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Enumerate the states of `k` independent units.
+
+    Parameters
+    ----------
+    prior : Discrete
+        Law of one unit, with m points.
+    k : int
+        Number of units; zero gives the one empty state.
+
+    Returns
+    -------
+    states : (m**k, k) array, read-only
+        In lexicographic order of the sorted support, so that for a symmetric law the state
+        ``-states[i]`` is ``states[-1 - i]``.
+    log_weights : (m**k,) array, read-only
+        Their log probabilities.
+    """
+    m = len(prior.support)
+    digits = np.indices((m,) * k).reshape(k, m**k).T
+    states = np.array(prior.support)[digits]
+    log_weights = np.log(prior.probabilities)[digits].sum(axis=1)
+    for array in (states, log_weights):
+        array.flags.writeable = False
+    return states, log_weights
+
+
+def check_prior(prior, name: str) -> Prior:
+    """Return `prior`, or raise a ``ValueError`` that names the argument if it is not a prior."""
+    if not isinstance(prior, Prior):
+        raise ValueError(
+            f"{name} must be a unit prior (rbmnotes.Rademacher(), Bernoulli(), Gaussian() or "
+            f"Discrete(support, probabilities)); got {prior!r}"
+        )
+    return prior

@@ -1,0 +1,168 @@
+r"""The spiked covariance model: signals planted in noise (paper eqs. 11-14, 49-55)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import quad
+
+from rbmnotes._validation import finite_array, finite_real, positive_integer, random_generator
+from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
+from rbmnotes.model.rbm import RBM
+
+
+@dataclass(frozen=True)
+class SpikedData:
+    r"""One draw of a :class:`SpikedModel`.
+
+    Attributes
+    ----------
+    X : (n, d) array
+        Data, one sample a row.
+    U : (n, r) array
+        Latent variables.
+    W_star : (d, r) array
+        Signals.
+    """
+
+    X: np.ndarray
+    U: np.ndarray
+    W_star: np.ndarray
+
+
+@dataclass(frozen=True)
+class SpikedModel:
+    r"""Data $X=\frac1{\sqrt d}U\Lambda W^{\star\top}+Z$ with standard normal $Z$ (paper eq. 11).
+
+    Parameters
+    ----------
+    alpha : float
+        Sample ratio $n/d$.
+    snr : float or sequence of r floats
+        Signal strengths $\lambda_i\ge0$, the diagonal of $\Lambda$.
+    prior_u, prior_w : Prior
+        Laws of the latent variables and of the signals' entries: zero mean, unit variance.
+    channel : callable, optional
+        Elementwise $\varphi(s,z)$ giving $X=\varphi(\frac1{\sqrt d}U\Lambda W^{\star\top},Z)$
+        (paper eq. 49); $s+z$ if absent. It must satisfy $E\varphi(0,z)=0$ and
+        $E\varphi(0,z)^2=1$.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, a prior is not standardised, or the channel is not.
+    """
+
+    alpha: float
+    snr: tuple[float, ...]
+    prior_u: Prior = Rademacher()
+    prior_w: Prior = Rademacher()
+    channel: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+
+    def __post_init__(self):
+        finite_real(self.alpha, "alpha", above=0.0)
+        snr = finite_array(np.atleast_1d(self.snr), "snr", (None,))
+        if np.any(snr < 0):
+            raise ValueError(f"snr must not be negative; got {self.snr!r}")
+        object.__setattr__(self, "snr", tuple(snr.tolist()))
+        for name in ("prior_u", "prior_w"):
+            prior = check_prior(getattr(self, name), name)
+            if abs(prior.mean) > 1e-12 or abs(prior.variance - 1.0) > 1e-12:
+                raise ValueError(f"{name} must have mean zero and variance one; got {prior!r}")
+        if self.channel is not None:
+            first, second = (self._channel_moment(0.0, order) for order in (1, 2))
+            if abs(first) > 1e-6 or abs(second - 1.0) > 1e-6:
+                raise ValueError(
+                    "channel must have mean zero and second moment one at s=0; "
+                    f"got {first:.6g} and {second:.6g}"
+                )
+
+    @property
+    def r(self) -> int:
+        """Number of signals."""
+        return len(self.snr)
+
+    def n(self, d: int) -> int:
+        """Return the number of samples at dimension `d`, at least one."""
+        return max(1, round(self.alpha * d))
+
+    def sample(self, d: int, rng=None) -> SpikedData:
+        """Draw signals, latent variables and data.
+
+        Parameters
+        ----------
+        d : int
+            Dimension; the number of samples is ``round(alpha * d)``.
+        rng : int or numpy.random.Generator, optional
+            Seed or generator.
+
+        Returns
+        -------
+        SpikedData
+
+        Raises
+        ------
+        ValueError
+            If `d` is not a positive integer.
+        """
+        d, rng = positive_integer(d, "d"), random_generator(rng)
+        W_star = self.prior_w.sample((d, self.r), rng)
+        U = self.prior_u.sample((self.n(d), self.r), rng)
+        signal = (U * self.snr) @ W_star.T / np.sqrt(d)
+        noise = rng.standard_normal(signal.shape)
+        X = signal + noise if self.channel is None else self.channel(signal, noise)
+        return SpikedData(np.asarray(X, dtype=np.float64), U, W_star)
+
+    @property
+    def information_coefficient(self) -> float:
+        r"""Return $\kappa_1=\frac{d}{ds}E\varphi(s,z)|_{s=0}$ (paper eq. 50); one without channel.
+
+        As $d\to\infty$ the channel acts like the linear model with $\Lambda\to\kappa_1\Lambda$.
+        """
+        if self.channel is None:
+            return 1.0
+        slopes = [
+            (self._channel_moment(s, 1) - self._channel_moment(-s, 1)) / (2 * s)
+            for s in (0.02, 0.01)
+        ]
+        return (4 * slopes[1] - slopes[0]) / 3
+
+    def _channel_moment(self, s: float, order: int) -> float:
+        """Return the moment of the channel's output at signal `s`, by adaptive quadrature."""
+
+        def integrand(z):
+            density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+            return float(self.channel(np.array(s), np.array(z))) ** order * density
+
+        return quad(integrand, -12.0, 12.0, points=(-s, 0.0), limit=400, epsabs=1e-11)[0]
+
+
+def teacher_rbm(W_star, snr) -> RBM:
+    r"""Return the RBM whose samples are spiked data (paper eqs. 12-14).
+
+    With Rademacher latent variables and orthogonal signals ($W^{\star\top}W^\star=dI$), a row of
+    the spiked model has density $\propto e^{-\|x\|^2/2}\prod_i\cosh(\lambda_iw_i^\top x/\sqrt d)$:
+    an RBM with Gaussian visible and Rademacher hidden units and weights $W^\star\Lambda$. The two
+    laws differ as far as the signals are not orthogonal.
+
+    Parameters
+    ----------
+    W_star : (d, r) array
+        Signals.
+    snr : float or (r,) array
+        Signal strengths.
+
+    Returns
+    -------
+    RBM
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match or a value is not finite.
+    """
+    W_star = finite_array(W_star, "W_star", (None, None))
+    snr = finite_array(np.atleast_1d(snr), "snr", (W_star.shape[1],))
+    return RBM(W_star * snr, visible=Gaussian(), hidden=Rademacher())

@@ -1,0 +1,1 @@
+"""Theory: parameters in, order parameters out. Never touches data."""

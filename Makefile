@@ -28,7 +28,7 @@ execute: $(STAMP)  ## Run every chapter and store its outputs in place
 
 lab: $(STAMP)  ## Open the chapters in JupyterLab
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab]'
-	$(BIN)/jupyter lab book
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/jupyter lab book
 
 serve: $(STAMP)  ## Serve the rendered website on localhost:8000
 	test -d _build/html || $(MAKE) book

@@ -24,6 +24,7 @@ from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
+    equal_snr_pca_overlap,
     haar_overlap,
     marchenko_pastur_density,
     outlier_eigenvalue,
@@ -47,6 +48,7 @@ __all__ = [
     "SpikedModel",
     "bayes_overlap",
     "bbp_snr",
+    "equal_snr_pca_overlap",
     "eta1",
     "eta1_gradient",
     "eta1_hessian",

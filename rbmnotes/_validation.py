@@ -23,17 +23,28 @@ def finite_real(value, name: str, above: float = -np.inf) -> float:
     return float(value)
 
 
-def finite_array(value, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
-    """Return `value` as a floating-point array of the given shape (``None``: any positive size).
+def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
+    """Return `value` as a floating-point array of the given shape.
 
-    A ``float32`` array stays one; everything else becomes ``float64``.
+    In `shape`, ``None`` stands for any positive size; without it every shape will do. A
+    ``float32`` array stays one; everything else becomes ``float64``.
     """
     try:
         array = np.asarray(value)
-        if array.dtype != np.float32:
-            array = array.astype(np.float64, copy=False)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{name} must be an array of real numbers; got {value!r}") from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be an array of real numbers; got {value!r}")
+    if array.dtype != np.float32:
+        array = array.astype(np.float64, copy=False)
+    if shape is not None:
+        _check_shape(array, name, shape)
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} must be finite; it contains NaN or infinity")
+    return array
+
+
+def _check_shape(array, name, shape):
     expected = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
     matches = array.ndim == len(shape) and all(
         actual > 0 and size in (None, actual)
@@ -41,14 +52,27 @@ def finite_array(value, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
     )
     if not matches:
         raise ValueError(f"{name} must have shape {expected}; got {array.shape}")
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} must be finite; it contains NaN or infinity")
-    return array
 
 
 def real_values(value, name: str) -> np.ndarray:
     """Return `value`, of any shape, as a ``float64`` array, or raise if it is not finite."""
-    return finite_array(value, name, np.shape(value)).astype(np.float64, copy=False)
+    return finite_array(value, name).astype(np.float64, copy=False)
+
+
+def not_negative(value, name: str):
+    """Return a number or an array of them, or raise if one is negative or not finite."""
+    array = real_values(value, name)
+    if np.any(array < 0):
+        raise ValueError(f"{name} must not be negative; got {value!r}")
+    return array[()]
+
+
+def positive(value, name: str):
+    """Return a number or an array of them, or raise if one is not positive or not finite."""
+    array = real_values(value, name)
+    if np.any(array <= 0):
+        raise ValueError(f"{name} must be positive; got {value!r}")
+    return array[()]
 
 
 def random_generator(rng) -> np.random.Generator:

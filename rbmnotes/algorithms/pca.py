@@ -55,8 +55,10 @@ def pca(X, r: int) -> PCAResult:
     n, d = X.shape
     if r > min(n, d):
         raise ValueError(f"r must be at most min(n, d) = {min(n, d)}; got {r}")
+    if not np.any(X):
+        raise ValueError("X must not be zero: it has no principal directions")
     if r < min(n, d) // 4:
-        left, values, right = svds(X, k=r, v0=np.ones(min(n, d)) / np.sqrt(min(n, d)))
+        left, values, right = svds(X, k=r, v0=np.random.default_rng(0).standard_normal(min(n, d)))
         order = np.argsort(values)[::-1]
     else:
         left, values, right = np.linalg.svd(X, full_matrices=False)

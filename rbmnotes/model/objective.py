@@ -152,11 +152,12 @@ def eta2_moments(Q, hidden: Prior = Rademacher(), field=None) -> HiddenMoments:
     -------
     HiddenMoments
     """
-    Q = finite_array(Q, "Q", (None, None)).astype(np.float64, copy=False)
-    k = len(Q)
-    Q = 0.5 * (finite_array(Q, "Q", (k, k)) + Q.T)
+    Q = real_values(Q, "Q")
+    if Q.ndim != 2 or Q.shape[0] != Q.shape[1] or len(Q) == 0:
+        raise ValueError(f"Q must be a square matrix, at least 1 x 1; got shape {Q.shape}")
+    Q, k = 0.5 * (Q + Q.T), len(Q)
     if field is not None:
-        field = real_values(finite_array(field, "field", (k,)), "field")
+        field = finite_array(field, "field", (k,)).astype(np.float64, copy=False)
     if isinstance(check_prior(hidden, "hidden"), Gaussian):
         return _gaussian_moments(Q, field)
     states = len(hidden.support) ** k

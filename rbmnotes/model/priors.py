@@ -300,3 +300,11 @@ def check_prior(prior, name: str) -> Prior:
             f"Discrete(support, probabilities)); got {prior!r}"
         )
     return prior
+
+
+def check_standardised(prior, name: str) -> Prior:
+    """Return `prior`, or raise if it is not a prior of mean zero and variance one."""
+    check_prior(prior, name)
+    if abs(prior.mean) > 1e-12 or abs(prior.variance - 1.0) > 1e-12:
+        raise ValueError(f"{name} must have mean zero and variance one; got {prior!r}")
+    return prior

@@ -255,8 +255,7 @@ class RBM:
         """
         if not isinstance(self.hidden, Discrete):
             raise ValueError(
-                "hidden must have a finite support (or visible must be Gaussian()) for an exact "
-                f"sum over its states; got hidden={self.hidden!r}, visible={self.visible!r}"
+                f"hidden must have a finite support for a sum over its states; got {self.hidden!r}"
             )
         if len(self.hidden.support) ** self.k > MAX_STATES:
             raise ValueError(f"W: {self.k} hidden units have more than {MAX_STATES} states")

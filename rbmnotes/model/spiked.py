@@ -8,8 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import quad
 
-from rbmnotes._validation import finite_array, finite_real, positive_integer, random_generator
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
+from rbmnotes._validation import (
+    finite_array,
+    finite_real,
+    not_negative,
+    positive_integer,
+    random_generator,
+)
+from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised
 from rbmnotes.model.rbm import RBM
 
 
@@ -63,20 +69,21 @@ class SpikedModel:
 
     def __post_init__(self):
         finite_real(self.alpha, "alpha", above=0.0)
-        snr = finite_array(np.atleast_1d(self.snr), "snr", (None,))
-        if np.any(snr < 0):
-            raise ValueError(f"snr must not be negative; got {self.snr!r}")
+        snr = finite_array(np.atleast_1d(not_negative(self.snr, "snr")), "snr", (None,))
         object.__setattr__(self, "snr", tuple(snr.tolist()))
-        for name in ("prior_u", "prior_w"):
-            prior = check_prior(getattr(self, name), name)
-            if abs(prior.mean) > 1e-12 or abs(prior.variance - 1.0) > 1e-12:
-                raise ValueError(f"{name} must have mean zero and variance one; got {prior!r}")
+        check_standardised(self.prior_u, "prior_u")
+        check_standardised(self.prior_w, "prior_w")
         if self.channel is not None:
-            first, second = (self._channel_moment(0.0, order) for order in (1, 2))
-            if abs(first) > 1e-6 or abs(second - 1.0) > 1e-6:
+            try:
+                first, second = (self._channel_moment(0.0, order) for order in (1, 2))
+            except TypeError as error:
+                raise ValueError(
+                    f"channel must be an elementwise function of (s, z); got {self.channel!r}"
+                ) from error
+            if not (abs(first) <= 1e-6 and abs(second - 1.0) <= 1e-6):
                 raise ValueError(
                     "channel must have mean zero and second moment one at s=0; "
-                    f"got {first:.6g} and {second:.6g}"
+                    f"got {first:.9g} and {second:.9g}"
                 )
 
     @property
@@ -86,7 +93,7 @@ class SpikedModel:
 
     def n(self, d: int) -> int:
         """Return the number of samples at dimension `d`, at least one."""
-        return max(1, round(self.alpha * d))
+        return max(1, round(self.alpha * positive_integer(d, "d")))
 
     def sample(self, d: int, rng=None) -> SpikedData:
         """Draw signals, latent variables and data.
@@ -152,7 +159,7 @@ def teacher_rbm(W_star, snr) -> RBM:
     W_star : (d, r) array
         Signals.
     snr : float or (r,) array
-        Signal strengths.
+        Signal strengths; a number serves all signals.
 
     Returns
     -------
@@ -161,8 +168,10 @@ def teacher_rbm(W_star, snr) -> RBM:
     Raises
     ------
     ValueError
-        If the shapes do not match or a value is not finite.
+        If the shapes do not match, a value is not finite, or a strength is negative.
     """
     W_star = finite_array(W_star, "W_star", (None, None))
-    snr = finite_array(np.atleast_1d(snr), "snr", (W_star.shape[1],))
+    snr = not_negative(snr, "snr")
+    if np.ndim(snr) > 0:
+        snr = finite_array(snr, "snr", (W_star.shape[1],))
     return RBM(W_star * snr, visible=Gaussian(), hidden=Rademacher())

@@ -1,0 +1,1 @@
+"""Timings behind the speed the package claims: ``python -m benchmarks NAME``."""

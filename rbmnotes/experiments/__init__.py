@@ -1,0 +1,1 @@
+"""Experiments: theory beside simulation, on a grid."""

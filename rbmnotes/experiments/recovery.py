@@ -1,0 +1,69 @@
+r"""Recovery of the signals against the signal-to-noise ratio: PCA beside its theory.
+
+Sizes, instances, signal strengths and seed are fixed here, before any comparison is made.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from rbmnotes.algorithms.pca import pca
+from rbmnotes.model.order_parameters import matched_overlap
+from rbmnotes.model.spiked import SpikedModel
+from rbmnotes.theory.limits import bbp_snr
+
+ALPHA = 4.0
+SNR = tuple(float(ratio * bbp_snr(ALPHA)) for ratio in (1.3, 1.6, 2.0, 2.5))
+INSTANCES = {100: 400, 200: 200, 400: 80}
+"""Number of instances at each dimension d."""
+
+WEAK_SNR = float(0.7 * bbp_snr(ALPHA))
+WEAK_INSTANCES = {100: 200, 200: 150, 400: 100}
+
+EQUAL_SNR = (1.5, 1.5)
+EQUAL_INSTANCES = {100: 400, 200: 300, 400: 150}
+
+SEED = 20_250_519
+
+
+def pca_table(model: SpikedModel, instances: dict[int, int], seed) -> pd.DataFrame:
+    r"""Sample the model and measure how well PCA recovers its signals.
+
+    Parameters
+    ----------
+    model : SpikedModel
+    instances : dict
+        Number of independent instances at each dimension d.
+    seed : int or sequence of int
+        Every instance gets its own stream spawned from it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an instance: ``d``, ``instance``, the means over the signals of the matched
+        overlaps ``overlap_w`` and ``overlap_u``, and the leading eigenvalue of $X^\top X/d$,
+        ``eigenvalue``.
+    """
+    streams = iter(np.random.SeedSequence(seed).spawn(sum(instances.values())))
+    rows = []
+    for d, n_instances in instances.items():
+        for instance in range(n_instances):
+            data = model.sample(d, np.random.default_rng(next(streams)))
+            fit = pca(data.X, model.r)
+            rows.append(
+                {
+                    "d": d,
+                    "instance": instance,
+                    "overlap_w": matched_overlap(data.W_star, fit.W).mean(),
+                    "overlap_u": matched_overlap(data.U, fit.U).mean(),
+                    "eigenvalue": fit.singular_values[0] ** 2,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def by_size(table: pd.DataFrame, column: str) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the dimensions and, for each, the instances of one column."""
+    groups = [(d, group[column].to_numpy()) for d, group in table.groupby("d")]
+    return np.array([d for d, _ in groups]), [values for _, values in groups]

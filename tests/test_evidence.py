@@ -1,0 +1,131 @@
+"""The protocol itself: right theories agree at the stated rate, wrong ones do not."""
+
+import numpy as np
+import pytest
+
+from rbmnotes.experiments.evidence import (
+    compare_exactly,
+    compare_paths,
+    extrapolate,
+    rate,
+)
+
+SIZES = (100, 200, 400)
+
+
+def synthetic_points(rng, limit=2.0, correction=30.0, noise=0.1, n=100):
+    return [limit + correction / d + noise * rng.standard_normal(n) for d in SIZES]
+
+
+def test_extrapolation_equals_an_independent_weighted_fit():
+    samples = synthetic_points(np.random.default_rng(0))
+    result = extrapolate(SIZES, samples, theory=2.0)
+    errors = [np.std(s, ddof=1) / 10 for s in samples]
+    coefficients, covariance = np.polyfit(
+        1 / np.array(SIZES), np.mean(samples, axis=1), 1, w=1 / np.array(errors), cov="unscaled"
+    )
+    assert result.value == pytest.approx(coefficients[1], rel=1e-10)
+    assert result.coefficient == pytest.approx(coefficients[0], rel=1e-8)
+    assert result.error == pytest.approx(np.sqrt(covariance[1, 1]), rel=1e-8)
+
+
+def test_extrapolation_is_calibrated():
+    """z must be standard normal: over 400 repetitions its variance is 1 within 5 x 0.07."""
+    rng = np.random.default_rng(1)
+    z = [extrapolate(SIZES, synthetic_points(rng), 2.0).z for _ in range(400)]
+    assert abs(np.mean(z)) < 5 / np.sqrt(400)
+    assert abs(np.var(z) - 1) < 5 * np.sqrt(2 / 400)
+
+
+def test_extrapolation_verdicts():
+    samples = synthetic_points(np.random.default_rng(2))
+    assert extrapolate(SIZES, samples, theory=2.0).verdict == "agrees"
+    assert extrapolate(SIZES, samples, theory=0.9 * 2.0).verdict == "disagrees"
+    few = synthetic_points(np.random.default_rng(3), noise=1.0, n=20)
+    assert extrapolate(SIZES, few, theory=2.0).verdict == "undecided"
+    assert extrapolate(SIZES, few, theory=2.0, scale=100.0).verdict == "agrees"
+
+
+def test_extrapolation_with_another_power():
+    rng = np.random.default_rng(4)
+    samples = [1.0 + 3.0 * d**-0.5 + 0.01 * rng.standard_normal(100) for d in SIZES]
+    assert extrapolate(SIZES, samples, theory=1.0, power=0.5).verdict == "agrees"
+    assert extrapolate(SIZES, samples, theory=1.0).verdict == "disagrees"
+
+
+def synthetic_errors(slope, n=20, seed=5):
+    rng = np.random.default_rng(seed)
+    return np.array([d**slope * rng.standard_normal(n) for d in (100, 1000, 10_000)])
+
+
+def test_rate_finds_the_exponent_and_rejects_another():
+    sizes = (100, 1000, 10_000)
+    result = rate(sizes, synthetic_errors(-1.0, n=200), theory=-1.0)
+    assert result.verdict == "agrees"
+    assert result.low < result.slope < result.high
+    assert rate(sizes, synthetic_errors(-1.0, n=200), theory=-0.9).verdict == "disagrees"
+    assert rate(sizes, synthetic_errors(-1.0, n=20), theory=-1.0).verdict == "undecided"
+
+
+def test_rate_interval_covers_the_truth():
+    """A 99 % bootstrap interval from 40 instances; in 200 repetitions at least 92 % coverage."""
+    sizes, hits = (100, 1000, 10_000), 0
+    for seed in range(200):
+        result = rate(sizes, synthetic_errors(-0.5, 40, seed), -0.5, 300)
+        hits += result.low <= -0.5 <= result.high
+    assert hits >= 184
+
+
+def correlated_paths(rng, n=40, bias=0.0):
+    common = rng.standard_normal((n, 1))
+    noise = 0.9 * common + 0.4 * rng.standard_normal((n, 12))
+    noise[:, 0] = 0.0
+    return np.linspace(1, 2, 12) + noise + bias * np.linspace(0, 1, 12)
+
+
+def test_path_test_holds_its_level_although_errors_are_correlated():
+    """A right theory is refused once in a hundred: of 300 repetitions 3, at most 12 (5 sigma)."""
+    rng, theory = np.random.default_rng(6), np.linspace(1, 2, 12)
+    refused = [
+        compare_paths(correlated_paths(rng), theory, 400).verdict != "agrees" for _ in range(300)
+    ]
+    assert sum(refused) <= 12
+
+
+def test_path_test_finds_a_wrong_theory():
+    rng = np.random.default_rng(7)
+    theory = np.linspace(1, 2, 12)
+    assert compare_paths(correlated_paths(rng, bias=1.5), theory).verdict == "disagrees"
+    assert compare_paths(correlated_paths(rng), 0.5 * theory).p_value == 0.0  # the fixed start
+
+
+def test_identity():
+    assert compare_exactly([1.0, 2.0], [1.0, 2.0 + 1e-13], 1e-12).verdict == "agrees"
+    assert compare_exactly([1.0, 2.0], [1.0, 2.1], 1e-12).verdict == "disagrees"
+    assert compare_exactly([np.nan], [1.0], 1e-12).verdict == "disagrees"
+
+
+def test_results_print_value_error_and_theory():
+    samples = synthetic_points(np.random.default_rng(8))
+    assert "± 0.0" in str(extrapolate(SIZES, samples, 2.0))
+    assert "theory 2" in str(extrapolate(SIZES, samples, 2.0))
+    assert "theory -1" in str(rate((1, 10, 100), synthetic_errors(-1.0), -1.0))
+    assert str(compare_exactly([1.0], [2.0], 1e-3)) == "largest difference ABOVE 1e-03"
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: extrapolate((1, 2), [[1, 2], [1, 2]], 1.0), "samples"),
+        (lambda: extrapolate((1, 2, 3), [[1], [1], [1]], 1.0), "samples"),
+        (lambda: rate((1, 2, 3), np.ones((3, 5)), -1.0), "samples"),
+        (lambda: rate((1, 2, 3), np.ones((2, 20)), -1.0), "samples"),
+        (lambda: compare_paths(np.ones((5, 3)), np.ones(3)), "samples"),
+        (lambda: compare_paths(np.ones((20, 3)), np.ones(3)), "samples"),
+        (lambda: compare_paths(np.ones((20, 3)), np.ones(4)), "theory"),
+        (lambda: compare_exactly([1.0], [1.0, 2.0], 1e-9), "values"),
+    ],
+)
+def test_bad_input_names_the_argument(call, name):
+    with pytest.raises(ValueError, match=rf"^{name}\b"):
+        call()

@@ -1,0 +1,169 @@
+"""What the chapters share: sliders, verdicts, plot style."""
+
+import re
+from html.parser import HTMLParser
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from rbmnotes import notebook as nb
+from rbmnotes.experiments.evidence import compare_exactly
+
+X = np.linspace(0, 1, 5)
+
+
+class Balance(HTMLParser):
+    """Collect tags that are closed out of order or never."""
+
+    VOID = frozenset({"input", "img"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+def slider(**changes):
+    arguments = {
+        "name": "a-slider",
+        "parameter": "d",
+        "values": [1, 2, 3],
+        "curves": [
+            nb.Curve("moving", X, np.outer([1, 2, 3], X), "red"),
+            nb.Curve("fixed", X, X, "blue", kind="dashed"),
+            nb.Curve("points", X, X, "green", kind="markers", error=0.1 * np.ones(5)),
+        ],
+        "xlabel": "x",
+        "ylabel": "y < 4",
+        "xlim": (0, 1),
+        "ylim": (0, 3),
+        "caption": "Sizes & seeds",
+        "start": 1,
+    }
+    arguments.update(changes)
+    positional = [arguments.pop(key) for key in ("name", "parameter", "values", "curves")]
+    return nb.curve_slider(*positional, **arguments)
+
+
+def frames(html):
+    return re.findall(r'<g data-frame="\d">(.*?)</g>|<g data-frame="\d" style[^>]*>(.*?)</g>', html)
+
+
+def test_slider_is_deterministic_closed_and_escaped():
+    page = slider().data
+    assert page == slider().data
+    balance = Balance()
+    balance.feed(page)
+    assert balance.open == balance.wrong == []
+    assert "y &lt; 4" in page
+    assert "Sizes &amp; seeds" in page
+    assert "http" not in page
+
+
+def test_slider_shows_its_start_without_a_script():
+    page = slider().data
+    shown = re.findall(r'<g data-frame="(\d)"( style="display:none")?>', page)
+    assert shown == [("0", ' style="display:none"'), ("1", ""), ("2", ' style="display:none"')]
+    assert 'value="1"' in page
+
+
+def test_curve_goes_through_the_right_pixels():
+    """The line y = x of the frame d = 1 ends at a third of the axis of height 3."""
+    page = slider(start=0).data
+    path = re.search(r'<g data-frame="0"><path d="M([\d.]+) ([\d.]+)[^"]*L([\d.]+) ([\d.]+)"', page)
+    x0, y0, x1, y1 = (float(value) for value in path.groups())
+    bottom = re.search(r"V(\d+)H(\d+)", page)
+    assert (x1, y0) == (float(bottom[2]), float(bottom[1]))
+    axis_height = float(bottom[1]) - 14
+    assert y0 - y1 == pytest.approx(axis_height / 3, abs=0.06)
+    assert x0 < x1
+
+
+def test_moving_curves_differ_between_frames_and_fixed_ones_do_not():
+    first, second, third = (a or b for a, b in frames(slider().data))
+    moving = [re.findall(r'd="([^"]*)"', frame)[0] for frame in (first, second, third)]
+    fixed = [re.findall(r'd="([^"]*)"', frame)[1] for frame in (first, second, third)]
+    assert len(set(moving)) == 3
+    assert len(set(fixed)) == 1
+
+
+def test_gaps_break_the_line():
+    curve = nb.Curve("gap", X, np.array([0, 1, np.nan, 1, 0]), "red")
+    path = re.search(r'data-frame="0"><path d="([^"]*)"', slider(curves=[curve], start=0).data)[1]
+    assert path.count("M") == 2
+    assert path.count("L") == 2
+
+
+def test_logarithmic_axes_have_decades_as_ticks():
+    curve = nb.Curve("power", np.array([1.0, 1000.0]), np.array([0.01, 1.0]), "red")
+    page = slider(curves=[curve], xlim=(1, 1e3), ylim=(1e-2, 1), xlog=True, ylog=True).data
+    assert all(tick in page for tick in ("10⁰", "10¹", "10³", "10⁻²"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"name": "Not a slug"}, "name"),
+        ({"start": 3}, "start"),
+        ({"curves": [nb.Curve("c", X, np.ones((2, 5)), "red")]}, "y of 'c'"),
+        ({"curves": [nb.Curve("c", X, X, "red", kind="wiggly")]}, "kind"),
+        ({"curves": [nb.Curve("c", X, X, "red", kind="markers", error=X[1:])]}, "error of 'c'"),
+        ({"curves": [nb.Curve("c", X * np.nan, X, "red")]}, "x"),
+    ],
+)
+def test_slider_refuses_what_does_not_fit(changes, name):
+    with pytest.raises(ValueError, match=f"^{name}"):
+        slider(**changes)
+
+
+def test_frame_slider_holds_one_picture_a_position():
+    figures = []
+    for height in (1, 2):
+        figure, ax = plt.subplots(figsize=(1, 1))
+        ax.plot([0, height])
+        figures.append(figure)
+    page = nb.frame_slider("frames", "t", [0.5, 1.5], figures, caption="two").data
+    plt.close("all")
+    images = re.findall(r'src="data:image/png;base64,([^"]*)"', page)
+    assert len(set(images)) == 2
+    assert 'alt="t = 1.5"' in page
+    with pytest.raises(ValueError, match=r"^figures"):
+        nb.frame_slider("frames", "t", [1], figures)
+
+
+def test_verdict_prints_one_line_with_the_id(capsys):
+    nb.verdict("theorem-1", "a number", compare_exactly([1.0], [1.0], 1e-9))
+    assert capsys.readouterr().out == (
+        "[theorem-1] agrees: a number: largest difference below 1e-09\n"
+    )
+
+
+def test_summary_is_rounded(capsys):
+    nb.summarise("values", [1.23456, 1e-5 / 3])
+    assert capsys.readouterr().out == "values: 1.23 3.33e-06\n"
+
+
+def test_simulation_bars_are_standard_errors():
+    _, ax = plt.subplots()
+    samples = [np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0, 4.0])]
+    means, errors = nb.plot_simulation(ax, [0, 1], samples, "red")
+    plt.close("all")
+    assert means == pytest.approx([2.0, 2.5])
+    assert errors == pytest.approx([1 / np.sqrt(3), 0.5])
+
+
+def test_algorithm_colours_are_distinct_colours():
+    rgb = [mpl.colors.to_hex(color) for color in nb.COLORS.values()]
+    assert len(set(rgb)) == len(nb.COLORS)

@@ -1,0 +1,262 @@
+"""What is shipped: bounds that agree, a wheel that works alone, imports that run one way."""
+
+import ast
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import rbmnotes
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "rbmnotes"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def bounds(requirements):
+    """Return name -> specifiers of a list of requirements, each name at most once."""
+    found = {}
+    for text in requirements:
+        requirement = Requirement(text)
+        name = canonicalize_name(requirement.name)
+        assert name not in found, f"{name} is listed twice"
+        assert requirement.url is None, f"{name} is not a plain requirement"
+        assert requirement.marker is None, f"{name} depends on the platform"
+        found[name] = requirement.specifier
+    return found
+
+
+# --- bounds and pins
+
+
+def environment():
+    """Return the requirements of environment.yml, conda's and pip's, and pip's last line."""
+    content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert content["name"] == PROJECT["name"]
+    assert content["channels"][0] == "conda-forge"
+    plain = [line for line in content["dependencies"] if isinstance(line, str)]
+    (pip,) = (item["pip"] for item in content["dependencies"] if isinstance(item, dict))
+    assert "pip" in plain, "conda wants pip itself listed"
+    plain.remove("pip")
+    return bounds([*plain, *pip[:-1]]), pip[-1]
+
+
+def test_environment_holds_the_bounds_of_pyproject():
+    conda, last = environment()
+    assert last == "-e ."
+    project = bounds([*PROJECT["dependencies"], *(line for e in EXTRAS.values() for line in e)])
+    project["python"] = SpecifierSet(PROJECT["requires-python"])
+    assert conda.keys() == project.keys()
+    assert conda == project
+
+
+def test_every_bound_has_two_ends():
+    for name, specifiers in environment()[0].items():
+        assert sorted(s.operator for s in specifiers) == ["<", ">="], name
+
+
+def pins():
+    """Return name -> version of constraints.txt."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = bounds(line for line in lines if line.strip() and not line.startswith("#"))
+    versions = {}
+    for name, specifiers in found.items():
+        (pin,) = specifiers
+        assert pin.operator == "==", f"{name} is not pinned"
+        versions[name] = Version(pin.version)
+    return versions
+
+
+def test_constraints_satisfy_and_pin_the_dependencies():
+    pinned = pins()
+    required = bounds([*PROJECT["dependencies"], *EXTRAS["book"], *EXTRAS["test"]])
+    assert required.keys() <= pinned.keys()
+    for extra in ([], *EXTRAS.values()):
+        for name, specifiers in bounds([*PROJECT["dependencies"], *extra]).items():
+            if name in pinned:
+                assert pinned[name] in specifiers, f"{name}: {pinned[name]} is not {specifiers}"
+
+
+def test_python_bounds_match_the_classifiers():
+    prefix = "Programming Language :: Python :: "
+    named = {c.removeprefix(prefix) for c in PROJECT["classifiers"] if c.startswith(prefix)}
+    allowed = SpecifierSet(PROJECT["requires-python"])
+    assert named == {f"3.{minor}" for minor in range(30) if f"3.{minor}" in allowed}
+
+
+# --- the wheel, alone
+
+
+def run(command, **options):
+    """Run a command and return its standard output; fail with all it printed."""
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False, **options
+    )
+    if done.returncode:
+        pytest.fail(f"{command} failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
+    return done.stdout
+
+
+USE_IT = """
+import importlib.metadata, json, sys
+import numpy as np
+import rbmnotes as rn
+
+W = np.array([[0.5, -1.0], [2.0, 0.25], [1.0, 1.0]])
+rbm = rn.RBM(W)
+states = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
+total = float(np.exp(rbm.log_likelihood(states)).sum() / 8)
+data = rn.SpikedModel(alpha=4.0, snr=2.0).sample(d=300, rng=0)
+found = float(rn.matched_overlap(data.W_star, rn.pca(data.X, 1).W)[0])
+print(json.dumps({
+    "file": rn.__file__,
+    "version": rn.__version__,
+    "metadata": importlib.metadata.version("rbmnotes"),
+    "distributions": [d.metadata["Name"] for d in importlib.metadata.distributions()],
+    "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+    "total": total,
+    "overlap": [found, float(rn.pca_overlap(4.0, 2.0))],
+}))
+"""
+
+
+def test_wheel_installs_and_works_with_the_core_dependencies_only(tmp_path):
+    source, wheels, elsewhere = (tmp_path / name for name in ("source", "wheels", "elsewhere"))
+    elsewhere.mkdir()
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, source / "rbmnotes", ignore=ignored)  # the build writes beside it
+    for name in ("pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]):
+        shutil.copy(ROOT / name, source / name)
+    run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", wheels, source])
+    (wheel,) = wheels.iterdir()
+
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    constraints = ROOT / "constraints.txt"
+    run([python, "-m", "pip", "install", "--constraint", constraints, wheel], cwd=elsewhere)
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = json.loads(run([python, "-c", USE_IT], cwd=elsewhere, env=clean))
+
+    assert Path(result["file"]).is_relative_to(tmp_path / "venv")
+    assert result["version"] == result["metadata"] == rbmnotes.__version__
+    assert result["total"] == pytest.approx(1.0, abs=1e-12)
+    assert result["overlap"][0] == pytest.approx(result["overlap"][1], abs=0.05)
+    core = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    installed = {canonicalize_name(name) for name in result["distributions"]}
+    assert core <= installed
+    assert installed <= core | {"rbmnotes", "llvmlite", "pip", "setuptools"}
+    assert not {"matplotlib", "pandas", "IPython"} & set(result["modules"])
+
+
+# --- CITATION.cff
+
+
+def test_citation_file():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] == "software"
+    assert str(citation["version"]) == rbmnotes.__version__
+    assert citation["license"] == PROJECT["license"]
+    assert citation["authors"] == PROJECT["authors"]
+    (paper,) = citation["references"]
+    assert {"type", "title", "authors", "year"} <= paper.keys()
+    assert paper["title"] in citation["title"]
+    assert paper["title"] in PROJECT["description"]
+    assert "arXiv:2505.18046" in {identifier["value"] for identifier in paper["identifiers"]}
+
+
+# --- imports run one way
+
+LAYERS = ("model", "algorithms", "theory", "experiments", "notebook")
+FORBIDDEN = {
+    "model": {"algorithms", "theory", "experiments", "notebook"},
+    "algorithms": {"theory", "experiments", "notebook"},
+    "theory": {"algorithms", "experiments", "notebook"},
+    "experiments": {"notebook"},
+    "notebook": set(),
+    "": {"experiments", "notebook"},  # rbmnotes/__init__.py and what lies beside it
+}
+CORE = ("model", "algorithms", "theory", "")
+
+
+def imported(path, root=PACKAGE.parent):
+    """Return the full names that a module imports, wherever in it."""
+    parents = path.relative_to(root).with_suffix("").parts[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = parents[: len(parents) - node.level + 1] if node.level else ()
+            base = ".".join((*base, node.module) if node.module else base)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+    return found
+
+
+def layer_of(path):
+    return "".join(path.relative_to(PACKAGE).parts[:-1][:1])
+
+
+MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if p.name != "__main__.py"]
+by_path = pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+
+
+@by_path
+def test_imports_run_one_way(path):
+    layer = layer_of(path)
+    for name in imported(path):
+        package, _, rest = name.partition(".")
+        if package != "rbmnotes":
+            continue
+        above = rest.partition(".")[0]
+        assert above not in FORBIDDEN.get(layer, FORBIDDEN[""]), (
+            f"{path.name} of {layer!r} imports {name}"
+        )
+        if layer in ("model", "algorithms", "theory"):
+            known = importlib.util.find_spec(f"rbmnotes.{above}") if above else None
+            assert known, f"{path.name} imports {name}, which brings in every layer"
+
+
+@by_path
+def test_core_needs_its_own_dependencies_only(path):
+    if layer_of(path) not in CORE:
+        return
+    allowed = {Requirement(line).name for line in PROJECT["dependencies"]} | {"rbmnotes"}
+    outside = {name.partition(".")[0] for name in imported(path)} - allowed
+    assert not outside - set(sys.stdlib_module_names), path
+
+
+def test_every_layer_is_there():
+    assert set(FORBIDDEN) <= {layer_of(path) for path in MODULES}
+    assert all((PACKAGE / layer / "__init__.py").is_file() for layer in LAYERS)
+
+
+def test_imports_are_found_wherever_they_hide(tmp_path):
+    path = tmp_path / "rbmnotes" / "model" / "m.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "import a.b, c as d\nfrom . import near\nfrom ..theory.limits import f\n"
+        "from rbmnotes import theory\ndef g():\n    from .. import notebook\n"
+    )
+    assert imported(path, tmp_path) == {
+        "a.b",
+        "c",
+        "rbmnotes.model.near",
+        "rbmnotes.theory.limits.f",
+        "rbmnotes.theory",
+        "rbmnotes.notebook",
+    }

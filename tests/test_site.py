@@ -5,7 +5,7 @@ import http.server
 import os
 import shutil
 import subprocess
-import sys
+import sysconfig
 import threading
 from pathlib import Path
 
@@ -35,7 +35,8 @@ pytestmark = pytest.mark.skipif(
 def site(tmp_path_factory):
     """Build the site from the stored outputs as ``make book`` does; return its address."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "jupyter_book", "build", ".", "-W", "-n", "--keep-going"]
+    program = Path(sysconfig.get_path("scripts")) / "jupyter-book"
+    command = [program, "build", ".", "-W", "-n", "--keep-going"]
     built = subprocess.run(
         [*command, "--path-output", folder], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -103,7 +104,7 @@ def open_page(site, browser):
 
 def test_front_page_loads_with_its_gallery(open_page):
     page = open_page("book/index.html")
-    page.wait_for_selector("h1")
+    page.wait_for_selector("article h1")
     sizes = page.eval_on_selector_all("img.sd-card-img-top", "all => all.map(i => i.naturalWidth)")
     assert len(sizes) >= 3
     assert min(sizes) > 100
@@ -119,6 +120,13 @@ def test_mathematics_is_rendered_without_a_network(open_page):
     page.wait_for_selector("mjx-container mjx-math")
     assert page.locator("mjx-container").count() > 100
     assert page.locator("mjx-merror").count() == 0
+
+
+def test_docstrings_have_their_mathematics_rendered(open_page):
+    page = open_page("book/api.html")
+    page.wait_for_selector("mjx-container mjx-math")
+    assert page.locator("mjx-container").count() > 100
+    assert "$" not in page.inner_text("article")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +146,9 @@ def test_slider_moves_the_curve(open_page, path, name):
     assert page.locator(shown).first.get_attribute("d") == before
 
 
-@pytest.mark.parametrize("page_name", ["index", "notation", "rbm", "theorem1", "spiked", "claims"])
+@pytest.mark.parametrize(
+    "page_name", ["index", "notation", "rbm", "theorem1", "spiked", "claims", "api"]
+)
 def test_pages_fit_a_phone(open_page, page_name):
     page = open_page(f"book/{page_name}.html", width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -10,6 +10,9 @@ def setup(app):
     """Disconnect every handler of sphinx_thebe."""
     for event, listeners in app.events.listeners.items():
         for listener in list(listeners):
-            if listener.handler.__module__ == "sphinx_thebe" and event != "builder-inited":
+            if (
+                listener.handler.__module__ == "sphinx_thebe"
+                and event != "builder-inited"
+            ):
                 app.disconnect(listener.id)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

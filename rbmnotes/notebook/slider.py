@@ -58,6 +58,7 @@ class Curve:
     y : (m,) array or (positions, m) array
         The same at every position, or one row a position. NaN leaves a gap.
     color : str
+        Black is drawn in the page's own colour of text, so that it shows on a dark page.
     kind : {"line", "dashed", "markers"}
         Theory is drawn as lines, simulation as markers.
     error : array of the shape of y, optional
@@ -240,6 +241,10 @@ def _page(name, parameter, values, stage, caption, start, width):
     )
 
 
+def _ink(curve: Curve) -> str:
+    return "currentColor" if curve.color == "#000000" else curve.color
+
+
 def _curve_svg(curve: Curve, position: int, positions: int, x_axis: _Axis, y_axis: _Axis) -> str:
     x = finite_array(curve.x, "x", (None,))
     y = _row(curve.y, position, positions, len(x), f"y of {curve.label!r}")
@@ -253,9 +258,9 @@ def _curve_svg(curve: Curve, position: int, positions: int, x_axis: _Axis, y_axi
         for i in np.flatnonzero(shown):
             low, high = y_axis.pixel(y[i] - half[i]), y_axis.pixel(y[i] + half[i])
             marks.append(
-                f'<path d="M{px[i]:.1f} {low:.1f}V{high:.1f}" stroke="{curve.color}"/>'
+                f'<path d="M{px[i]:.1f} {low:.1f}V{high:.1f}" stroke="{_ink(curve)}"/>'
                 f'<circle cx="{px[i]:.1f}" cy="{py[i]:.1f}" r="3.6" fill="white" '
-                f'stroke="{curve.color}" stroke-width="1.6"/>'
+                f'stroke="{_ink(curve)}" stroke-width="1.6"/>'
             )
         return "".join(marks)
     if curve.kind not in ("line", "dashed"):
@@ -266,7 +271,7 @@ def _curve_svg(curve: Curve, position: int, positions: int, x_axis: _Axis, y_axi
             path.append(f"{pen}{px[i]:.1f} {py[i]:.1f}")
         pen = "L" if shown[i] else "M"
     dash = ' stroke-dasharray="6 4"' if curve.kind == "dashed" else ""
-    return f'<path d="{"".join(path)}" fill="none" stroke="{curve.color}" stroke-width="2"{dash}/>'
+    return f'<path d="{"".join(path)}" fill="none" stroke="{_ink(curve)}" stroke-width="2"{dash}/>'
 
 
 def _row(values, position, positions, length, what):
@@ -308,10 +313,10 @@ def _legend(curves) -> str:
     entries = []
     for curve in curves:
         if curve.kind == "markers":
-            sign = f'<circle cx="13" cy="6" r="3.6" fill="white" stroke="{curve.color}"/>'
+            sign = f'<circle cx="13" cy="6" r="3.6" fill="white" stroke="{_ink(curve)}"/>'
         else:
             dash = ' stroke-dasharray="6 4"' if curve.kind == "dashed" else ""
-            sign = f'<path d="M0 6H26" stroke="{curve.color}" stroke-width="2"{dash}/>'
+            sign = f'<path d="M0 6H26" stroke="{_ink(curve)}" stroke-width="2"{dash}/>'
         entries.append(
             f'<span style="white-space:nowrap"><svg width="26" height="12">{sign}</svg> '
             f"{html.escape(curve.label)}</span>"

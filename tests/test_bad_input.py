@@ -204,6 +204,7 @@ CASES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")  # channel NaN
 @pytest.mark.parametrize(("name", "call"), CASES.values(), ids=CASES)
 def test_bad_input_is_refused_by_name(name, call):
     with pytest.raises(ValueError, match=rf"^{name}\b"):

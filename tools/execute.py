@@ -10,7 +10,6 @@ stripped. Pictures in cells tagged ``gallery-NAME`` are copied to ``book/_static
 from __future__ import annotations
 
 import base64
-import os
 import sys
 from pathlib import Path
 
@@ -56,8 +55,9 @@ def gallery_pictures(path: Path) -> dict[str, bytes]:
 
 def main(arguments: list[str]) -> None:
     """Execute the chapters named, or all of them."""
-    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
-    os.environ["NUMBA_NUM_THREADS"] = "1"
+    sys.path.insert(0, str(BOOK.parent))
+    import conftest  # noqa: F401 -- the same threads and silence as when the outputs are compared
+
     paths = [Path(argument).resolve() for argument in arguments] or sorted(BOOK.glob("*.ipynb"))
     GALLERY.mkdir(parents=True, exist_ok=True)
     for path in sorted(paths, key=lambda path: path.name == LAST):

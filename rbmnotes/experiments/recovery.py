@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
+from rbmnotes.experiments.progress import progress
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.limits import bbp_snr
@@ -45,21 +46,21 @@ def pca_table(model: SpikedModel, instances: dict[int, int], seed) -> pd.DataFra
         overlaps ``overlap_w`` and ``overlap_u``, and the leading eigenvalue of $X^\top X/d$,
         ``eigenvalue``.
     """
-    streams = iter(np.random.SeedSequence(seed).spawn(sum(instances.values())))
+    cases = [(d, instance) for d, count in instances.items() for instance in range(count)]
+    streams = np.random.SeedSequence(seed).spawn(len(cases))
     rows = []
-    for d, n_instances in instances.items():
-        for instance in range(n_instances):
-            data = model.sample(d, np.random.default_rng(next(streams)))
-            fit = pca(data.X, model.r)
-            rows.append(
-                {
-                    "d": d,
-                    "instance": instance,
-                    "overlap_w": matched_overlap(data.W_star, fit.W).mean(),
-                    "overlap_u": matched_overlap(data.U, fit.U).mean(),
-                    "eigenvalue": fit.singular_values[0] ** 2,
-                }
-            )
+    for (d, instance), stream in zip(progress(cases, "PCA"), streams, strict=True):
+        data = model.sample(d, np.random.default_rng(stream))
+        fit = pca(data.X, model.r)
+        rows.append(
+            {
+                "d": d,
+                "instance": instance,
+                "overlap_w": matched_overlap(data.W_star, fit.W).mean(),
+                "overlap_u": matched_overlap(data.U, fit.U).mean(),
+                "eigenvalue": fit.singular_values[0] ** 2,
+            }
+        )
     return pd.DataFrame(rows)
 
 

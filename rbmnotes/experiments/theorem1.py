@@ -7,10 +7,12 @@ $\log Z$, whatever the data; with the hidden states enumerated it is known to ro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
+from rbmnotes.experiments.progress import progress
 from rbmnotes.model.priors import Bernoulli, Discrete, Prior, Rademacher, joint_states
 from rbmnotes.model.rbm import RBM
 
@@ -151,16 +153,17 @@ def error_table(sizes=SIZES, n_instances: int = N_INSTANCES, seed: int = SEED) -
     pandas.DataFrame
         Columns ``scenario``, ``d``, ``instance``, ``quantity``, ``error``, ``leading``.
     """
+    cases = list(product(SCENARIOS, sizes, range(n_instances)))
+    streams = np.random.SeedSequence(seed).spawn(len(cases))
     rows = []
-    streams = iter(np.random.SeedSequence(seed).spawn(len(SCENARIOS) * len(sizes) * n_instances))
-    for scenario in SCENARIOS:
-        for d in sizes:
-            for instance in range(n_instances):
-                rbm = draw_rbm(scenario, d, np.random.default_rng(next(streams)))
-                error, leading = effective_error(rbm), leading_error(rbm)
-                rows += [
-                    (scenario.name, d, instance, quantity, error[quantity], leading[quantity])
-                    for quantity in error
-                ]
+    for (scenario, d, instance), stream in zip(
+        progress(cases, "error of Theorem 1"), streams, strict=True
+    ):
+        rbm = draw_rbm(scenario, d, np.random.default_rng(stream))
+        error, leading = effective_error(rbm), leading_error(rbm)
+        rows += [
+            (scenario.name, d, instance, quantity, error[quantity], leading[quantity])
+            for quantity in error
+        ]
     columns = ["scenario", "d", "instance", "quantity", "error", "leading"]
     return pd.DataFrame(rows, columns=columns)

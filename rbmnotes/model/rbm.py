@@ -13,8 +13,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from rbmnotes._validation import finite_array, positive_integer, random_generator
+from rbmnotes.model.hidden_sum import MAX_STATES
 from rbmnotes.model.objective import (
-    MAX_STATES,
     Gradient,
     ModelAverage,
     check_parameters,

@@ -4,7 +4,9 @@ The package behind the reference companion to *Learning with Restricted Boltzman
 Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2505.18046).
 """
 
+from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
 from rbmnotes.algorithms.pca import PCAResult, pca
+from rbmnotes.algorithms.starts import informed_start, spectral_start
 from rbmnotes.model.objective import (
     Gradient,
     HiddenMoments,
@@ -19,6 +21,13 @@ from rbmnotes.model.objective import (
 )
 from rbmnotes.model.order_parameters import matched_overlap, overlap
 from rbmnotes.model.priors import Bernoulli, Discrete, Gaussian, Prior, Rademacher
+from rbmnotes.model.proximal import (
+    MultiplierStep,
+    ProximalMap,
+    multiplier_step,
+    proximal_map,
+    response_bound,
+)
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
 from rbmnotes.theory.limits import (
@@ -30,22 +39,35 @@ from rbmnotes.theory.limits import (
     outlier_eigenvalue,
     pca_overlap,
 )
+from rbmnotes.theory.state_evolution import (
+    FixedPoint,
+    StateEvolution,
+    fixed_point,
+    state_evolution,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "RBM",
+    "AMPHistory",
+    "AMPResult",
     "Bernoulli",
     "Discrete",
+    "FixedPoint",
     "Gaussian",
     "Gradient",
     "HiddenMoments",
     "ModelAverage",
+    "MultiplierStep",
     "PCAResult",
     "Prior",
+    "ProximalMap",
     "Rademacher",
     "SpikedData",
     "SpikedModel",
+    "StateEvolution",
+    "amp_rbm",
     "bayes_overlap",
     "bbp_snr",
     "equal_snr_pca_overlap",
@@ -54,14 +76,21 @@ __all__ = [
     "eta1_hessian",
     "eta2",
     "eta2_moments",
+    "fixed_point",
     "haar_overlap",
+    "informed_start",
     "loss",
     "loss_gradient",
     "marchenko_pastur_density",
     "matched_overlap",
+    "multiplier_step",
     "outlier_eigenvalue",
     "overlap",
     "pca",
     "pca_overlap",
+    "proximal_map",
+    "response_bound",
+    "spectral_start",
+    "state_evolution",
     "teacher_rbm",
 ]

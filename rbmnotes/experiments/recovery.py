@@ -1,4 +1,4 @@
-r"""Recovery of the signals against the signal-to-noise ratio: PCA beside its theory.
+r"""Recovery of the signals against the signal-to-noise ratio: PCA and AMP-RBM beside theory.
 
 Sizes, instances, signal strengths and seed are fixed here, before any comparison is made.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.pca import pca
 from rbmnotes.experiments.progress import progress
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.limits import bbp_snr
+from rbmnotes.theory.limits import bayes_overlap, bbp_snr, pca_overlap
+from rbmnotes.theory.state_evolution import fixed_point
 
 ALPHA = 4.0
 SNR = tuple(float(ratio * bbp_snr(ALPHA)) for ratio in (1.3, 1.6, 2.0, 2.5))
@@ -68,3 +70,44 @@ def by_size(table: pd.DataFrame, column: str) -> tuple[np.ndarray, list[np.ndarr
     """Return the dimensions and, for each, the instances of one column."""
     groups = [(d, group[column].to_numpy()) for d, group in table.groupby("d")]
     return np.array([d for d, _ in groups]), [values for _, values in groups]
+
+
+def measure_recovery(parameters: dict, rng: np.random.Generator) -> dict:
+    """Train by AMP-RBM from a random start and by PCA, on one draw (Figure 1, right).
+
+    Parameters
+    ----------
+    parameters : dict
+        ``alpha``, ``snr`` (list, one a signal; as many units as signals) and ``d``.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict
+        Overlaps ``amp_1``, ... and ``pca_1``, ... in the order of the signals, and ``converged``,
+        ``n_iter``, ``gradient_size`` of AMP.
+    """
+    model = SpikedModel(parameters["alpha"], parameters["snr"])
+    data = model.sample(parameters["d"], rng)
+    fit = amp_rbm(data.X, model.r, V0=0.1 * np.eye(model.r), rng=rng, max_iter=200)
+    row = {
+        "converged": fit.converged,
+        "n_iter": fit.n_iter,
+        "gradient_size": fit.gradient_size,
+    }
+    for name, W in (("amp", fit.W), ("pca", pca(data.X, model.r).W)):
+        cosines = matched_overlap(data.W_star, W)
+        row.update({f"{name}_{i + 1}": float(cosine) for i, cosine in enumerate(cosines)})
+    return row
+
+
+def predict_recovery(parameters: dict) -> dict:
+    """Return the limits of the overlaps: RBM, PCA and Bayes-optimal, and the replicon."""
+    row = {}
+    for i, snr in enumerate(parameters["snr"], start=1):
+        point = fixed_point(parameters["alpha"], snr)
+        row[f"rbm_theory_{i}"] = point.overlap
+        row[f"replicon_{i}"] = point.replicon
+        row[f"pca_theory_{i}"] = float(pca_overlap(parameters["alpha"], snr))
+        row[f"bayes_theory_{i}"] = bayes_overlap(parameters["alpha"], snr)
+    return row

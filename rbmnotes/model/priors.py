@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from scipy.special import expit, logsumexp
 
 from rbmnotes._validation import finite_array, random_generator
@@ -58,6 +59,11 @@ class Prior(ABC):
     @abstractmethod
     def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
         r"""Draw one value from $P(x)e^{zx}$ for every entry of `z`."""
+
+    @property
+    @abstractmethod
+    def max_tilted_variance(self) -> float:
+        """Largest value of :meth:`tilted_variance` over all fields."""
 
     def sample(self, shape: int | tuple[int, ...], rng) -> np.ndarray:
         """Draw an array of independent values of the given shape."""
@@ -126,6 +132,28 @@ class Discrete(Prior):
     def moment(self, order: int) -> float:
         """Return $E[x^{order}]$."""
         return float(np.dot(self.probabilities, self._points**order))
+
+    @cached_property
+    def max_tilted_variance(self) -> float:
+        """Largest value of :meth:`tilted_variance`: a quarter of the squared width for two points.
+
+        In general the largest local maximum, refined from a scan of the fields at which the tilted
+        law passes from one point of the support to the next.
+        """
+        points, log_weights = self._points, self._log_weights
+        if len(points) == 2:
+            return float((points[1] - points[0]) ** 2 / 4)
+        if len(points) == 1:
+            return 0.0
+        gaps = np.diff(points)
+        width = (np.ptp(log_weights) + 20.0) / gaps.min()
+        scan = np.linspace(-width, width, 4001)
+        best = scan[np.argmax(self.tilted_variance(scan))]
+        step = scan[1] - scan[0]
+        found = minimize_scalar(
+            lambda z: -self.tilted_variance(z), bounds=(best - step, best + step), method="bounded"
+        )
+        return float(-found.fun)
 
     def _log_terms(self, z):
         r"""Log weights $\log p_s+zs$ of the tilted law: one more axis, over the support."""
@@ -258,6 +286,11 @@ class Gaussian(Prior):
     def posterior_mean(self, field: np.ndarray, precision: float) -> np.ndarray:
         r"""Return $field/(1+precision)$."""
         return np.asarray(field) / (1.0 + precision)
+
+    @property
+    def max_tilted_variance(self) -> float:
+        """One: the tilted law keeps its variance."""
+        return 1.0
 
     def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
         r"""Draw $N(z,1)$."""

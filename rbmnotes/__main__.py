@@ -1,0 +1,190 @@
+"""Run the experiments behind the book, see what is stored, and predict overlaps."""
+
+import argparse
+import sys
+
+import rbmnotes as rn
+
+SCALES = ("quick", "paper")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Say what is wrong in one line."""
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def main(arguments=None) -> int:
+    """Do what the command line asks for.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process if absent.
+
+    Returns
+    -------
+    int
+        Exit status: zero, two after bad input, 130 when interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ValueError, OSError) as error:
+        message = str(error)
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] == "rbmnotes":
+            raise
+        message = f"this command needs {error.name}: pip install 'rbmnotes[book]'"
+    print(f"rbmnotes: {message}", file=sys.stderr)
+    return 2
+
+
+def _parser():
+    parser = _Parser(prog="python -m rbmnotes", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name, command, summary):
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.set_defaults(command=command)
+        return added
+
+    add("list", _list, "list the experiments")
+    for name, command, argument, summary in (
+        ("run", _run, {"dest": "name", "metavar": "NAME"}, "run or resume an experiment"),
+        ("figure", _figure, {"dest": "number", "metavar": "N", "type": int}, "the same by figure"),
+    ):
+        added = add(name, command, f"{summary}, and export its table")
+        added.add_argument(**argument)
+        added.add_argument("--scale", choices=SCALES, default="quick", help="default: quick")
+        added.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="worker processes")
+        added.add_argument("--output", metavar="FOLDER", help="default: book/results")
+        _add_store(added)
+    _add_store(add("status", _status, "show how much of each experiment is stored"))
+    added = add("predict", _predict, "print what theory says about one signal")
+    added.add_argument("--alpha", type=float, required=True, help="samples over dimension")
+    added.add_argument("--snr", type=float, required=True, help="signal strength")
+    return parser
+
+
+def _add_store(parser):
+    help_text = "SQLite file; default: $RBMNOTES_STORE or .rbmnotes/results.sqlite"
+    parser.add_argument("--store", metavar="FILE", help=help_text)
+
+
+def _jobs(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1; got {text!r}")
+    return int(text)
+
+
+# The experiments need more than the core's dependencies: imported where they are used.
+
+
+def _list(_):
+    from rbmnotes.experiments.registry import EXPERIMENTS
+
+    for experiment in EXPERIMENTS.values():
+        sizes = ", ".join(
+            f"{scale} ({len(experiment.tasks(scale))})" for scale in experiment.scales
+        )
+        alias = "" if experiment.figure is None else f"; figure {experiment.figure}"
+        print(f"{experiment.name}, version {experiment.version}{alias}: {experiment.description}")
+        print(f"    scales and their tasks: {sizes}")
+    return 0
+
+
+def _run(options):
+    from rbmnotes.experiments import registry
+
+    return _run_and_export(registry.experiment(options.name), options)
+
+
+def _figure(options):
+    from rbmnotes.experiments import registry
+
+    return _run_and_export(registry.figure(options.number), options)
+
+
+def _run_and_export(experiment, options):
+    from rbmnotes.experiments.engine import run
+    from rbmnotes.experiments.store import export
+
+    try:
+        frame = run(experiment, options.scale, options.jobs, options.store)
+    except KeyboardInterrupt:
+        print("interrupted; what is finished is stored, the same command resumes", file=sys.stderr)
+        return 130
+    path = export(experiment, options.scale, frame, options.output, options.store)
+    print(f"{path}: {len(frame)} rows")
+    return 0
+
+
+def _status(options):
+    from rbmnotes.experiments.registry import EXPERIMENTS
+    from rbmnotes.experiments.store import Store, store_path
+
+    path = store_path(options.store)
+    if not path.exists():  # do not make one just to look into it
+        print(f"nothing is stored in {path} yet")
+        return 0
+    with Store(path) as store:
+        for experiment in EXPERIMENTS.values():
+            stored = store.tasks(experiment.name, experiment.version)
+            for scale in experiment.scales:
+                tasks = experiment.tasks(scale)
+                done = f"{len(stored.intersection(tasks))} of {len(tasks)} tasks"
+                print(f"{experiment.name:12s} version {experiment.version}  {scale:6s} {done}")
+        for name, version, count in store.versions():
+            if name not in EXPERIMENTS:
+                print(f"{name:12s} version {version}  {count} tasks of no known experiment")
+            elif version != EXPERIMENTS[name].version:
+                now = f"stale: the code has version {EXPERIMENTS[name].version}"
+                print(f"{name:12s} version {version}  {count} tasks, {now}")
+    return 0
+
+
+def _predict(options):
+    alpha, snr = options.alpha, options.snr
+    threshold = rn.bbp_snr(alpha)
+    pca_w, pca_u = rn.pca_overlap(alpha, snr, of="w"), rn.pca_overlap(alpha, snr, of="u")
+    rows = [
+        ("BBP threshold of the snr", threshold, ""),
+        ("snr over threshold", snr / threshold, "" if snr > threshold else "no outlier"),
+        ("PCA overlap with w", pca_w, ""),
+        ("PCA overlap with u", pca_u, ""),
+        _bayes_row(alpha, snr),
+        *_rbm_rows(alpha, snr),
+    ]
+    print(f"alpha = {alpha:g}, snr = {snr:g}; d to infinity, one signal, signs in every layer\n")
+    for name, value, remark in rows:
+        number = "-" if value is None else f"{round(float(value), 6) + 0.0:.6f}"  # no -0.000000
+        print(f"{name:26s} {number:>13s}  {remark}".rstrip())
+    return 0
+
+
+def _bayes_row(alpha, snr):
+    try:
+        return "Bayes-optimal overlap", rn.bayes_overlap(alpha, snr), ""
+    except RuntimeError as error:  # too near to the threshold
+        return "Bayes-optimal overlap", None, str(error)
+
+
+def _rbm_rows(alpha, snr):
+    from rbmnotes.theory.state_evolution import fixed_point
+
+    point = fixed_point(alpha=alpha, snr=snr)
+    if not point.converged:
+        return [("RBM", None, f"state evolution has not converged: {point.message}")]
+    stable = point.replicon < 1.0
+    remark = "below 1: stable" if stable else "not below 1: unstable, AMP does not settle here"
+    doubt = "" if stable else "replica-symmetric value, not to be trusted: see the replicon"
+    return [
+        ("RBM overlap with w", point.overlap, doubt),
+        ("RBM replicon", point.replicon, remark),
+        ("RBM loss over d", point.loss, doubt),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+r"""AMP-RBM: approximate message passing for the training objective (paper's Algorithm 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rbmnotes._validation import finite_array, finite_real, positive_integer
+from rbmnotes.algorithms.starts import random_start, spectral_start
+from rbmnotes.model.objective import eta2_moments
+from rbmnotes.model.priors import Prior, Rademacher, check_prior
+from rbmnotes.model.proximal import check_response, multiplier_step, proximal_sums
+
+
+@dataclass(frozen=True)
+class AMPHistory:
+    r"""Order parameters along a run, ``n_iter + 1`` entries, the start first.
+
+    Attributes
+    ----------
+    M : (n_iter + 1, r, k) array or None
+        $\frac1dW^{\star\top}W^t$; only if the signals were given.
+    Q : (n_iter + 1, k, k) array
+        $\frac1dW^{t\top}W^t$.
+    V : (n_iter + 1, k, k) array
+        Responses.
+    change : (n_iter,) array
+        Root mean square change of an entry of $W$ in each iteration.
+    """
+
+    M: np.ndarray | None
+    Q: np.ndarray
+    V: np.ndarray
+    change: np.ndarray
+
+
+@dataclass(frozen=True)
+class AMPResult:
+    r"""Outcome of :func:`amp_rbm`.
+
+    Attributes
+    ----------
+    W : (d, k) array
+        Weights at the end.
+    V : (k, k) array
+        Response at the end.
+    omega : (n, k) array
+        Fields of the last iteration, before the proximal map.
+    converged : bool
+        Whether the weights stopped changing, with the cap on $V$ inactive.
+    n_iter : int
+        Number of iterations done.
+    gradient_size : float
+        $\|d\,\nabla\mathcal L\|_F/\sqrt{dk}$ at the end.
+    message : str
+        What happened, in words.
+    history : AMPHistory
+    """
+
+    W: np.ndarray
+    V: np.ndarray
+    omega: np.ndarray
+    converged: bool
+    n_iter: int
+    gradient_size: float
+    message: str
+    history: AMPHistory
+
+
+def amp_rbm(
+    X,
+    k: int | None = None,
+    hidden: Prior = Rademacher(),
+    start="random",
+    V0=None,
+    damping: float = 0.0,
+    tol: float = 1e-10,
+    max_iter: int = 200,
+    rng=None,
+    W_star=None,
+) -> AMPResult:
+    r"""Train an RBM by AMP (paper's Algorithm 1, eqs. 16-18, 56-57).
+
+    One iteration, with $g=\eta_1'(z)$ at the proximal point $z$ of the field $\omega$:
+    $\omega^t=\frac1{\sqrt d}XW^t-g^{t-1}V^t$; $A^t=-\frac1d\sum_\mu\partial_\omega g$;
+    $b^t=\frac1{\sqrt d}X^\top g^t+W^tA^t$; the multiplier step gives $V^{t+1}$, and then
+    $W^{t+1}=b^tV^{t+1}$. It stops when the root mean square change of an entry of $W$ falls below
+    `tol` with the cap on $V$ inactive: there the gradient of the objective vanishes (Theorem 2).
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Data, one sample a row. ``float32`` data are not copied to ``float64``.
+    k : int, optional
+        Number of hidden units; needed unless `start` is an array.
+    hidden : Prior
+        Law of a hidden unit.
+    start : {"random", "spectral"} or (d, k) array
+        Standard normal weights; leading singular vectors with their Onsager correction; or weights
+        independent of the noise, such as :func:`rbmnotes.informed_start` returns.
+    V0 : (k, k) array, optional
+        First response; zero if absent. It changes the path, not the fixed point.
+    damping : float
+        In $[0,1)$: share of the old weights and response kept in an iteration.
+    tol : float
+        When to stop.
+    max_iter : int
+        Largest number of iterations.
+    rng : int or numpy.random.Generator, optional
+        Seed or generator of a random start.
+    W_star : (d, r) array, optional
+        Signals, only to record the overlaps.
+
+    Returns
+    -------
+    AMPResult
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or shapes do not match.
+    """
+    X = finite_array(X, "X", (None, None))
+    n, d = X.shape
+    check_prior(hidden, "hidden")
+    W, factors = _start(X, k, start, rng)
+    k = W.shape[1]
+    V = check_response(np.zeros((k, k)) if V0 is None else V0, k, hidden)
+    damping = finite_real(damping, "damping")
+    if not 0.0 <= damping < 1.0:
+        raise ValueError(f"damping must be in [0, 1); got {damping}")
+    tol, max_iter = finite_real(tol, "tol", above=0.0), positive_integer(max_iter, "max_iter")
+    if W_star is not None:
+        W_star = finite_array(W_star, "W_star", (d, None))
+
+    alpha, root_d = n / d, np.sqrt(d)
+    z = g = omega = None
+    converged, message = False, f"not converged after {max_iter} iterations"
+    overlaps, norms, responses, changes = [], [W.T @ W / d], [V], []
+    if W_star is not None:
+        overlaps.append(W_star.T @ W / d)
+
+    for _ in range(max_iter):
+        omega = _times(X, W) / root_d
+        omega = omega * factors if g is None else omega - g @ V
+        z = omega.copy() if z is None else z
+        g, derivative = proximal_sums(omega, V, hidden, z)
+        A = -derivative / d
+        b = _transposed_times(X, g) / root_d + W @ A
+        step = multiplier_step(b.T @ b / d, A, alpha, V, hidden)
+        if step.message:
+            message = step.message
+            break
+        new_W = b @ step.V
+        change = np.linalg.norm(new_W - W) / np.sqrt(d * k)
+        if not np.isfinite(change) or change > 1e6:
+            message = "diverged"
+            break
+        W = (1.0 - damping) * new_W + damping * W
+        V = (1.0 - damping) * step.V + damping * V
+        norms.append(W.T @ W / d)
+        responses.append(V)
+        changes.append(change)
+        if W_star is not None:
+            overlaps.append(W_star.T @ W / d)
+        if change < tol:
+            converged = not step.capped
+            message = "converged" if converged else "stopped with V at its cap: not stationary"
+            break
+
+    history = AMPHistory(
+        M=np.array(overlaps) if W_star is not None else None,
+        Q=np.array(norms),
+        V=np.array(responses),
+        change=np.array(changes),
+    )
+    gradient_size = _gradient_size(X, W, hidden)
+    return AMPResult(W, V, omega, converged, len(changes), gradient_size, message, history)
+
+
+def _start(X, k, start, rng):
+    """Return the first weights and the factors of their first fields."""
+    if not isinstance(start, str):
+        W = finite_array(start, "start", (X.shape[1], k)).astype(np.float64)
+        return W, np.ones(W.shape[1])
+    k = positive_integer(k, "k")
+    if start == "random":
+        return random_start(X.shape[1], k, rng), np.ones(k)
+    if start == "spectral":
+        return spectral_start(X, k)
+    raise ValueError(f'start must be "random", "spectral" or an array; got {start!r}')
+
+
+def _times(X, W):
+    """Return X W in float64; column by column where that reads memory best."""
+    W = W.astype(X.dtype, copy=False)
+    by_column = W.shape[1] <= 2
+    product = np.column_stack([X @ w for w in W.T.copy()]) if by_column else X @ W
+    return product.astype(np.float64, copy=False)
+
+
+def _transposed_times(X, g):
+    """Return X^T g in float64, as (g^T X)^T, which BLAS does faster."""
+    g = g.astype(X.dtype, copy=False)
+    by_column = g.shape[1] <= 2
+    product = np.column_stack([u @ X for u in g.T.copy()]) if by_column else (g.T @ X).T
+    return product.astype(np.float64, copy=False)
+
+
+def _gradient_size(X, W, hidden):
+    r"""Size $\|d\,\nabla\mathcal L\|_F/\sqrt{dk}$ of the gradient, infinite if $\eta_2$ is."""
+    n, d = X.shape
+    try:
+        second = eta2_moments(W.T @ W / d, hidden).second
+    except ValueError:
+        return np.inf
+    clamped = hidden.tilted_mean(_times(X, W) / np.sqrt(d))
+    gradient = n / d * W @ second - _transposed_times(X, clamped) / np.sqrt(d)
+    return float(np.linalg.norm(gradient) / np.sqrt(W.size))

@@ -1,0 +1,86 @@
+r"""Starts of the iterative algorithms: weights with prescribed overlaps, random, spectral."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rbmnotes._validation import finite_array, positive_integer, random_generator
+from rbmnotes.algorithms.pca import pca
+
+
+def informed_start(W_star, M, Q, rng=None) -> np.ndarray:
+    r"""Return weights whose overlaps with the signals and with themselves are exactly prescribed.
+
+    Parameters
+    ----------
+    W_star : (d, r) array
+        Signals.
+    M : (r, k) array
+        Wanted $\frac1dW^{\star\top}W$.
+    Q : (k, k) array
+        Wanted $\frac1dW^\top W$.
+    rng : int or numpy.random.Generator, optional
+        Seed or generator of the part of the weights outside the signals' span.
+
+    Returns
+    -------
+    (d, k) array
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, $d<r+k$, or $Q$ is smaller than what $M$ needs.
+    """
+    W_star = finite_array(W_star, "W_star", (None, None)).astype(np.float64, copy=False)
+    d, r = W_star.shape
+    M = finite_array(M, "M", (r, None))
+    k = M.shape[1]
+    Q = finite_array(Q, "Q", (k, k))
+    if d < r + k:
+        raise ValueError(f"W_star must have at least r + k = {r + k} rows; got {d}")
+    inside = W_star @ np.linalg.solve(W_star.T @ W_star / d, M)
+    outside = Q - inside.T @ inside / d
+    values, vectors = np.linalg.eigh(0.5 * (outside + outside.T))
+    if values[0] < -1e-10 * max(1.0, np.abs(Q).max()):
+        raise ValueError("Q must be at least what the overlap M takes: Q - M^T (W*^T W*/d)^-1 M")
+    draw = random_generator(rng).standard_normal((d, k))
+    draw -= W_star @ np.linalg.lstsq(W_star, draw, rcond=None)[0]
+    directions, triangle = np.linalg.qr(draw)
+    directions *= np.sqrt(d) * np.sign(triangle.diagonal())  # QR alone prefers some signs
+    return inside + directions @ (np.sqrt(np.maximum(values, 0.0)) * vectors).T
+
+
+def random_start(d: int, k: int, rng=None) -> np.ndarray:
+    """Return independent standard normal weights (d, k)."""
+    d, k = positive_integer(d, "d"), positive_integer(k, "k")
+    return random_generator(rng).standard_normal((d, k))
+
+
+def spectral_start(X, k: int) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return the leading right singular vectors and the factors that correct their fields (ours).
+
+    A singular vector already knows the data, so its field $XW/\sqrt d$ needs an Onsager correction
+    from the first step on: it must be multiplied by
+    $\frac{\alpha\lambda^2}{1+\alpha\lambda^2}$. The strength $\lambda$ is that of which the squared
+    singular value $(1+\lambda^2)(\alpha+\lambda^{-2})$ of $X/\sqrt d$ is the limit; one inside the
+    bulk of the noise counts as a signal at threshold.
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Data.
+    k : int
+        Number of units.
+
+    Returns
+    -------
+    W : (d, k) array
+        Each column of squared norm d.
+    factors : (k,) array
+    """
+    fit = pca(X, k)
+    alpha = X.shape[0] / X.shape[1]
+    level = fit.singular_values**2 - 1.0 - alpha
+    level = np.maximum(level, 2.0 * np.sqrt(alpha))
+    strength = 0.5 * (level + np.sqrt(np.maximum(level**2 - 4.0 * alpha, 0.0)))
+    return fit.W, strength / (1.0 + strength)

@@ -1,0 +1,152 @@
+"""Run an experiment in parallel processes: resumable, and the same for any number of them.
+
+Every instance of every point is stored the moment it is finished, so a run that was killed goes on
+where it stopped, and the table depends on nothing but the experiment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
+
+from rbmnotes._validation import positive_integer
+from rbmnotes.experiments.experiment import Experiment, canonical, seed_sequence
+from rbmnotes.experiments.progress import progress
+from rbmnotes.experiments.store import THEORY, Store, Task
+
+
+class TaskError(RuntimeError):
+    """An instance, or the theory of a point, that failed; the message names it and its seed."""
+
+
+def run(experiment: Experiment, scale: str = "quick", jobs: int = 1, store=None) -> pd.DataFrame:
+    """Run what is not stored yet, and return the whole table.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    scale : str
+        Name of one of its scales.
+    jobs : int
+        Number of worker processes, each with one thread; one job runs in this process.
+    store : path, optional
+        Results file; default :func:`rbmnotes.experiments.store.store_path`. ``":memory:"``
+        keeps nothing and so computes everything.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a dict that `measure` returned, by grid and instance: parameters, ``instance``,
+        measured columns, columns of theory. Parameters that are no scalars stand as JSON text.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scale, `jobs` is not a positive integer, the store is no results
+        file, or two columns would have the same name.
+    TaskError
+        If measuring or predicting fails; what was finished before is stored.
+    """
+    jobs, tasks = positive_integer(jobs, "jobs"), experiment.tasks(scale)
+    with Store(store) as results:
+        stored = results.tasks(experiment.name, experiment.version)
+        pending = [task for task in tasks if task not in stored]
+        with closing(_outcomes(experiment, pending, jobs)) as outcomes:
+            done = len(tasks) - len(pending)
+            for outcome in progress(outcomes, f"{experiment.name} {scale}", len(tasks), done):
+                results.add(experiment.name, experiment.version, *outcome)
+        return _table(experiment, scale, results.rows(experiment.name, experiment.version))
+
+
+def _outcomes(experiment, tasks, jobs) -> Iterator[tuple[Task, list[dict], float]]:
+    """Do the tasks, and yield each with its rows and its seconds as soon as it is finished."""
+    light = replace(experiment, scales={})  # what travels to the workers with every task
+    if jobs == 1:
+        # as in the workers: how many threads share a sum decides its last digits
+        with threadpool_limits(1):
+            yield from (_do(light, task) for task in tasks)
+    elif tasks:
+        with parallel_config(backend="loky", inner_max_num_threads=1):
+            # batches of one, or a finished task would wait for the rest of its batch
+            parallel = Parallel(jobs, return_as="generator_unordered", batch_size=1)
+        yield from parallel(delayed(_do)(light, task, os.getpid()) for task in tasks)
+
+
+def _do(experiment, task, parent=None):
+    if parent is not None:
+        _end_with(parent)
+    parameters, start = json.loads(task.parameters), time.perf_counter()
+    try:
+        rows = repeat(experiment, parameters, task.instance)
+    except Exception as error:
+        what = f"{experiment.name} version {experiment.version} failed at {task.parameters}, "
+        if task.instance == THEORY:
+            what += "theory"
+        else:
+            seed = seed_sequence(experiment, parameters, task.instance)
+            what += f"instance {task.instance} (seed {seed.entropy}, spawn key {seed.spawn_key})"
+        what += f": {type(error).__name__}: {error}. What was finished before is stored"
+        raise TaskError(what) from error
+    return task, rows, time.perf_counter() - start
+
+
+def repeat(experiment: Experiment, parameters: dict, instance: int) -> list[dict]:
+    """Return the rows of one instance, as a run would; `THEORY` for those of its theory."""
+    if instance == THEORY:
+        rows = [experiment.predict(parameters)]
+    else:
+        rng = np.random.default_rng(seed_sequence(experiment, parameters, instance))
+        rows = experiment.measure(parameters, rng)
+        rows = [rows] if isinstance(rows, Mapping) else list(rows)
+    if not rows:
+        raise ValueError("there must be at least one row: nothing may be dropped")
+    return [_plain(row, taken={*parameters, "instance"}) for row in rows]
+
+
+def _plain(row, taken):
+    """Return a row with Python's own numbers, or raise if a value or a name will not do."""
+    row = {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+    for name, value in row.items():
+        if not isinstance(value, bool | int | float | str):
+            raise ValueError(f"{name} must be a number, a boolean or a string; got {value!r}")
+        if name in taken:
+            raise ValueError(f"{name} is the name of a parameter or of the instance")
+    return row
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this worker soon after the process that started it, which, killed, cannot tell it."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _table(experiment, scale, stored) -> pd.DataFrame:
+    chosen, table = experiment.scale(scale), []
+    for point, count in zip(chosen.grid, chosen.instances, strict=True):
+        key = canonical(point)
+        cells = {k: canonical(v) if isinstance(v, list | dict) else v for k, v in point.items()}
+        theory = stored[Task(key, THEORY)][0] if experiment.predict else {}
+        for instance in range(count):
+            for row in stored[Task(key, instance)]:
+                if not theory.keys().isdisjoint(row):
+                    names = ", ".join(theory.keys() & row.keys())
+                    raise ValueError(f"{experiment.name} both measures and predicts {names}")
+                table.append({**cells, "instance": instance, **row, **theory})
+    return pd.DataFrame(table)

@@ -1,0 +1,161 @@
+"""Every experiment by its name: what it measures, on which grid, and which figure needs it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from rbmnotes.algorithms.pca import pca
+from rbmnotes.experiments import paths, recovery, theorem1
+from rbmnotes.experiments.experiment import Experiment, Scale, canonical, grid
+from rbmnotes.experiments.store import read_exported
+from rbmnotes.model.order_parameters import matched_overlap
+from rbmnotes.model.spiked import SpikedModel
+from rbmnotes.theory.limits import bayes_overlap, outlier_eigenvalue, pca_overlap
+
+_SCENARIOS = {scenario.name: scenario for scenario in theorem1.SCENARIOS}
+
+
+def _measure_theorem1(parameters, rng):
+    rbm = theorem1.draw_rbm(_SCENARIOS[parameters["scenario"]], parameters["d"], rng)
+    error, leading = theorem1.effective_error(rbm), theorem1.leading_error(rbm)
+    return {f"error_{k}": v for k, v in error.items()} | {
+        f"leading_{k}": v for k, v in leading.items()
+    }
+
+
+def _measure_pca(parameters, rng):
+    data = SpikedModel(parameters["alpha"], parameters["snr"]).sample(parameters["d"], rng)
+    fit = pca(data.X, 1)
+    return {
+        "overlap_w": matched_overlap(data.W_star, fit.W)[0],
+        "overlap_u": matched_overlap(data.U, fit.U)[0],
+        "eigenvalue": fit.singular_values[0] ** 2,
+    }
+
+
+def _predict_pca(parameters):
+    alpha, snr = parameters["alpha"], parameters["snr"]
+    return {
+        "pca_overlap_w": pca_overlap(alpha, snr, of="w"),
+        "pca_overlap_u": pca_overlap(alpha, snr, of="u"),
+        "bayes_overlap": bayes_overlap(alpha, snr),
+        "outlier_eigenvalue": outlier_eigenvalue(alpha, snr),
+    }
+
+
+# Rounded: the last digit of a power differs between machines, and with it would the seed.
+_SNR = [round(snr, 6) for snr in recovery.SNR]
+_PCA_GRID = grid(alpha=[recovery.ALPHA], snr=_SNR, d=recovery.INSTANCES)
+
+_PATH_INSTANCES = {1000: 60, 2000: 60, 4000: 40, 8000: 20}
+_PATH_GRID = grid(d=_PATH_INSTANCES, setting=paths.SETTINGS)
+
+_RECOVERY_SNR = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0]
+
+
+def _recovery_grid(strengths, d):
+    """One signal, then two of which the second is weaker by a fifth."""
+    signals = [[snr] for snr in strengths] + [[snr, round(0.8 * snr, 6)] for snr in strengths]
+    return tuple({"alpha": 4.0, "snr": snr, "d": d} for snr in signals)
+
+
+_ALL = (
+    Experiment(
+        name="theorem1",
+        version=1,
+        description="Theorem 1: error of the effective likelihood and its gradients against d",
+        measure=_measure_theorem1,
+        scales={
+            "quick": Scale(grid(scenario=_SCENARIOS, d=[10, 100, 1000]), 5),
+            "paper": Scale(grid(scenario=_SCENARIOS, d=theorem1.SIZES), theorem1.N_INSTANCES),
+        },
+    ),
+    Experiment(
+        name="pca",
+        version=1,
+        description="PCA on one signal: overlaps and leading eigenvalue against the BBP theory",
+        measure=_measure_pca,
+        predict=_predict_pca,
+        scales={
+            "quick": Scale(grid(alpha=[recovery.ALPHA], snr=_SNR, d=[100, 200]), 10),
+            "paper": Scale(_PCA_GRID, [recovery.INSTANCES[point["d"]] for point in _PCA_GRID]),
+        },
+    ),
+    Experiment(
+        name="paths",
+        version=1,
+        description="AMP-RBM against state evolution, iteration by iteration (Figure 1, left)",
+        measure=paths.measure_path,
+        scales={
+            "quick": Scale(grid(d=[250, 500], setting=paths.SETTINGS), 10),
+            "paper": Scale(_PATH_GRID, [_PATH_INSTANCES[point["d"]] for point in _PATH_GRID]),
+        },
+    ),
+    Experiment(
+        name="recovery",
+        version=1,
+        description="Overlap against the strength: AMP-RBM and PCA beside theory (Figure 1, right)",
+        measure=recovery.measure_recovery,
+        predict=recovery.predict_recovery,
+        scales={
+            "quick": Scale(_recovery_grid([0.6, 1.0, 1.4], d=200), 4),
+            "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=500), 12),
+        },
+        figure=1,
+    ),
+)
+
+EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in _ALL}
+
+
+def experiment(name: str) -> Experiment:
+    """Return an experiment by its name, or raise an error that lists those there are."""
+    if name not in EXPERIMENTS:
+        raise ValueError(f"unknown experiment {name!r}; choose from {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]
+
+
+def figure(number: int) -> Experiment:
+    """Return the experiment behind a figure of the paper, or raise if it has none yet."""
+    known = {e.figure: e for e in EXPERIMENTS.values() if e.figure is not None}
+    if number not in known:
+        listed = ", ".join(map(str, sorted(known))) or "none so far"
+        raise ValueError(f"figure {number} has no experiment yet; figures that have: {listed}")
+    return known[number]
+
+
+def load_results(name: str, scale: str, folder=None) -> pd.DataFrame:
+    """Return a table that was run, exported and committed.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment.
+    scale : str
+    folder : path, optional
+        Default :func:`rbmnotes.experiments.store.results_folder`, also from within ``book/``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`rbmnotes.experiments.engine.run` returned it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such result, its files do not belong together, or the code has another
+        version of the experiment or another grid by now.
+    """
+    registered = experiment(name)
+    chosen = registered.scale(scale)
+    frame, manifest = read_exported(name, scale, folder)
+    remedy = f"run python -m rbmnotes run {name} --scale {scale}"
+    if manifest["version"] != registered.version:
+        raise ValueError(
+            f"the stored result {name}-{scale} is of version {manifest['version']}, "
+            f"the code of version {registered.version}; {remedy}"
+        )
+    plan = [[*chosen.grid], [*chosen.instances]]
+    if canonical([manifest["grid"], manifest["instances"]]) != canonical(plan):
+        raise ValueError(f"the stored result {name}-{scale} has another grid; {remedy}")
+    return frame

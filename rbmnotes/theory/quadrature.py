@@ -1,0 +1,261 @@
+r"""Averages over the law of the fields, $\omega\sim M^\top\Lambda U+Q^{1/2}G$.
+
+Gauss–Hermite quadrature in $\omega$ fails, because $\partial_\omega g$ peaks as the response comes
+near its bound. In the proximal point $z$ the field is explicit, $\omega=z-V\eta_1'(z)$, with
+Jacobian $\det(I-V\eta_1'')$: no root finding, and an integrand so smooth that the uniform
+trapezoidal rule converges to round-off. That serves one and two units; beyond, scrambled Sobol
+points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numba import njit
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from rbmnotes.model.priors import Discrete, Gaussian, Prior
+from rbmnotes.model.proximal import proximal_map
+from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
+
+WIDTH = 9.0
+"""Half width of the grid, in standard deviations of the field."""
+POINTS_ONE = 321
+POINTS_TWO = 161
+SCRAMBLINGS = 8
+SOBOL_LOG2_POINTS = 12
+
+
+@dataclass(frozen=True)
+class FieldAverages:
+    r"""Averages over the fields of one iteration.
+
+    Attributes
+    ----------
+    ug : (r, k) array
+        $E[Ug^\top]$.
+    gg : (k, k) array
+        $E[gg^\top]$.
+    derivative : (k, k) array
+        $E[\partial_\omega g]$.
+    eta1 : float
+        $E[\eta_1(z)]$.
+    squared_derivative : float
+        $E[{\rm tr}(\partial_\omega g\,\partial_\omega g)]$.
+    error : float
+        Standard error of the largest entry from independent scramblings; zero for a grid.
+    """
+
+    ug: np.ndarray
+    gg: np.ndarray
+    derivative: np.ndarray
+    eta1: float
+    squared_derivative: float
+    error: float
+
+
+def field_averages(M, Q, V, snr, prior_u: Prior, hidden: Prior, rng=0) -> FieldAverages:
+    """Average over the fields of the sample side (paper eqs. 19, 58-60).
+
+    Parameters
+    ----------
+    M : (r, k) array
+        Signal overlap.
+    Q : (k, k) array
+        Self overlap, positive definite for a grid.
+    V : (k, k) array
+        Response, below the bound of the proximal map.
+    snr : (r,) array
+        Signal strengths.
+    prior_u : Prior
+        Law of a latent variable.
+    hidden : Prior
+        Law of a hidden unit.
+    rng : int or numpy.random.Generator
+        Scrambling of the Sobol points, for three units or more.
+
+    Returns
+    -------
+    FieldAverages
+    """
+    mean_of_u = M.T * snr  # (k, r): the field's mean is this times U
+    if M.shape[1] > 2:
+        return _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng)
+    if isinstance(prior_u, Gaussian):
+        covariance = Q + mean_of_u @ mean_of_u.T
+        average = _grid_averages([(1.0, np.zeros(len(Q)))], covariance, V, hidden)
+        slope = np.linalg.solve(covariance, mean_of_u)  # E[U | omega] = slope^T omega
+        ug = slope.T @ average.pop("omega_g")
+        average.pop("g")
+        return FieldAverages(ug=ug, error=0.0, **average)
+    one = list(zip(prior_u.support, prior_u.probabilities, strict=True))
+    ug, total = np.zeros(M.shape), None
+    for state in product(one, repeat=len(snr)):
+        u = np.array([value for value, _ in state])
+        weight = float(np.prod([probability for _, probability in state]))
+        part = _grid_averages([(weight, mean_of_u @ u)], Q, V, hidden)
+        part.pop("omega_g")
+        ug += np.outer(u, part.pop("g"))
+        total = part if total is None else {key: total[key] + part[key] for key in part}
+    return FieldAverages(ug=ug, error=0.0, **total)
+
+
+@njit(cache=True, error_model="numpy")
+def _line(mean, variance, V, low, high, count, points, log_weights, out):
+    """Add the averages for one unit; `out` holds 1, g, g^2, g', eta1, g'^2, omega g."""
+    step = (high - low) / (count - 1)
+    norm = step / np.sqrt(2.0 * np.pi * variance)
+    for i in range(count):
+        z = low + i * step
+        g, slope = tilted_moments(z, points, log_weights)
+        jacobian = 1.0 - V * slope
+        omega = z - V * g
+        weight = norm * np.exp(-0.5 * (omega - mean) ** 2 / variance)
+        out[0] += weight * jacobian
+        out[1] += weight * jacobian * g
+        out[2] += weight * jacobian * g * g
+        out[3] += weight * slope
+        out[4] += weight * jacobian * tilted_log_mgf(z, points, log_weights)
+        out[5] += weight * slope * slope / jacobian
+        out[6] += weight * jacobian * omega * g
+
+
+def line_averages(mean: float, variance: float, V: float, hidden: Prior) -> np.ndarray:
+    r"""Return $E$ of $1,g,g^2,g',\eta_1(z),g'^2,\omega g$ for one unit and a Gaussian field.
+
+    Parameters
+    ----------
+    mean, variance : float
+        Law of the field; the variance is positive.
+    V : float
+        Response, below the bound of the proximal map.
+    hidden : Prior
+        Law of the hidden unit.
+
+    Returns
+    -------
+    (7,) array
+        The first is one up to the error of the rule.
+    """
+    low, high, count = _line_grid(mean, variance, V, hidden)
+    out = np.zeros(7)
+    _line(mean, variance, V, low, high, count, *law_arrays(hidden), out)
+    return out
+
+
+def _line_grid(mean, variance, V, hidden):
+    """Range of z that holds the law of the field, and a number of points that resolves it."""
+    reach = WIDTH * np.sqrt(variance)
+    if isinstance(hidden, Gaussian):
+        low, high = (mean - reach) / (1.0 - V), (mean + reach) / (1.0 - V)
+        return low, high, POINTS_ONE
+    low, high = mean - reach + V * hidden.support[0], mean + reach + V * hidden.support[-1]
+    diameter = hidden.support[-1] - hidden.support[0]
+    return low, high, max(POINTS_ONE, int(np.ceil((high - low) * diameter / 0.25)))
+
+
+def _grid_averages(components, covariance, V, hidden):
+    """Averages over a Gaussian mixture of one covariance, for one or two units."""
+    k = len(covariance)
+    keys = {"g": k, "gg": (k, k), "derivative": (k, k), "omega_g": (k, k)}
+    total = {key: np.zeros(shape) for key, shape in keys.items()}
+    total.update(eta1=0.0, squared_derivative=0.0)
+    for weight, mean in components:
+        if k == 1:
+            _, g, gg, slope, eta1, squared, omega_g = weight * line_averages(
+                mean[0], covariance[0, 0], V[0, 0], hidden
+            )
+            part = {"g": g, "gg": gg, "derivative": slope, "omega_g": omega_g}
+        else:
+            part, eta1, squared = _plane_averages(weight, mean, covariance, V, hidden)
+        for key in keys:
+            total[key] += part[key]
+        total["eta1"] += eta1
+        total["squared_derivative"] += squared
+    return total
+
+
+def _plane_averages(weight, mean, covariance, V, hidden):
+    """Two units: a product grid in z, wide enough for every coupling through V."""
+    axes = []
+    for a in range(2):
+        reach = WIDTH * np.sqrt(covariance[a, a])
+        if isinstance(hidden, Gaussian):
+            shrink = 1.0 - np.linalg.eigvalsh(V)[-1]
+            size = (np.abs(mean).max() + WIDTH * np.sqrt(covariance.diagonal().max())) / shrink
+            low, high = -size, size
+        else:
+            ends = np.outer(V[a], (hidden.support[0], hidden.support[-1]))
+            low = mean[a] - reach + ends.min(axis=1).sum()
+            high = mean[a] + reach + ends.max(axis=1).sum()
+        axes.append(np.linspace(low, high, max(POINTS_TWO, int(np.ceil((high - low) / 0.15)))))
+    z = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    g, slope = hidden.tilted_mean(z), hidden.tilted_variance(z)
+    omega = z - g @ V
+    jacobian = (1 - V[0, 0] * slope[..., 0]) * (1 - V[1, 1] * slope[..., 1])
+    jacobian -= V[0, 1] ** 2 * slope[..., 0] * slope[..., 1]
+    deviation = omega - mean
+    exponent = -0.5 * np.einsum("ija,ab,ijb->ij", deviation, np.linalg.inv(covariance), deviation)
+    cell = (axes[0][1] - axes[0][0]) * (axes[1][1] - axes[1][0])
+    density = weight * cell * np.exp(exponent) / (2 * np.pi * np.sqrt(np.linalg.det(covariance)))
+    measure = density * jacobian
+    # dg times the Jacobian, (I - SV)^-1 S det(I - SV), is a polynomial in the slopes
+    product_of_slopes = slope[..., 0] * slope[..., 1]
+    first = slope[..., 0] - V[1, 1] * product_of_slopes
+    second = slope[..., 1] - V[0, 0] * product_of_slopes
+    cross = V[0, 1] * product_of_slopes
+    squared = (first**2 + second**2 + 2 * cross**2) / jacobian
+    part = {
+        "g": np.einsum("ij,ija->a", measure, g),
+        "gg": np.einsum("ij,ija,ijb->ab", measure, g, g),
+        "omega_g": np.einsum("ij,ija,ijb->ab", measure, omega, g),
+        "derivative": np.array(
+            [
+                [np.sum(density * first), np.sum(density * cross)],
+                [np.sum(density * cross), np.sum(density * second)],
+            ]
+        ),
+    }
+    eta1 = float(np.sum(measure * hidden.log_mgf(z).sum(axis=-1)))
+    return part, eta1, float(np.sum(density * squared))
+
+
+def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
+    """Any number of units: independent scramblings of Sobol points, and their spread."""
+    k, r = mean_of_u.shape
+    root = _square_root(Q)
+    results = []
+    for stream in np.random.default_rng(rng).spawn(SCRAMBLINGS):
+        uniform = qmc.Sobol(r + k, rng=stream).random_base2(SOBOL_LOG2_POINTS)
+        uniform = np.clip(uniform, 1e-12, 1 - 1e-12)
+        u = _quantile(prior_u, uniform[:, :r])
+        omega = u @ mean_of_u.T + ndtri(uniform[:, r:]) @ root
+        point = proximal_map(omega, V, hidden)
+        n = len(omega)
+        results.append(
+            (
+                u.T @ point.g / n,
+                point.g.T @ point.g / n,
+                point.derivative.mean(axis=0),
+                hidden.log_mgf(point.z).sum(axis=1).mean(),
+                np.mean(np.sum(point.derivative**2, axis=(1, 2))),
+            )
+        )
+    means = [np.mean(entry, axis=0) for entry in zip(*results, strict=True)]
+    spreads = [np.std(entry, axis=0, ddof=1).max() for entry in zip(*results, strict=True)]
+    return FieldAverages(*means, error=float(max(spreads[:3]) / np.sqrt(SCRAMBLINGS)))
+
+
+def _square_root(Q):
+    values, vectors = np.linalg.eigh(Q)
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+
+
+def _quantile(prior: Prior, uniform):
+    if isinstance(prior, Discrete):
+        edges = np.cumsum(prior.probabilities)[:-1]
+        return np.array(prior.support)[np.searchsorted(edges, uniform, side="right")]
+    return ndtri(uniform)

@@ -1,0 +1,247 @@
+r"""State evolution of AMP-RBM and its fixed point (paper eqs. 19-22, 58-61, 75-76)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import root as find_root
+
+from rbmnotes._validation import finite_array, finite_real, not_negative, positive_integer
+from rbmnotes.model.objective import eta2
+from rbmnotes.model.priors import Prior, Rademacher, check_prior, check_standardised
+from rbmnotes.model.proximal import check_response, multiplier_step, response_bound
+from rbmnotes.model.spiked import SpikedModel
+from rbmnotes.theory.quadrature import field_averages
+
+
+@dataclass(frozen=True)
+class StateEvolution:
+    r"""Order parameters along state evolution, the start first.
+
+    Attributes
+    ----------
+    M : (n_iter + 1, r, k) array
+        Signal overlaps.
+    Q : (n_iter + 1, k, k) array
+        Self overlaps.
+    V : (n_iter + 1, k, k) array
+        Responses.
+    error : float
+        Largest standard error of the averages of one iteration (three units or more), else zero.
+    message : str
+        Empty, or why the recursion stopped early.
+    """
+
+    M: np.ndarray
+    Q: np.ndarray
+    V: np.ndarray
+    error: float
+    message: str
+
+
+def state_evolution(
+    model: SpikedModel, M0, Q0, V0=None, n_iter: int = 20, hidden: Prior = Rademacher(), rng=0
+) -> StateEvolution:
+    r"""Predict every iteration of :func:`rbmnotes.amp_rbm` (Theorem 3, paper eqs. 19 and 58-60).
+
+    $\hat M=\alpha E[Ug^\top]$, $\hat Q=\alpha E[gg^\top]$ and
+    $A=-\alpha E[\partial_\omega g]$ over the fields $\omega\sim M^\top\Lambda U+Q^{1/2}G$; the
+    multiplier step with $B=\hat M^\top\Lambda^2\hat M+\hat Q$ gives $V$, and then $Q=VBV$,
+    $M=\Lambda\hat MV$. A channel enters through its information coefficient. The law of the
+    signals' entries does not matter.
+
+    Parameters
+    ----------
+    model : SpikedModel
+    M0 : (r, k) array
+        Overlap of the start.
+    Q0 : (k, k) array
+        Self overlap of the start; positive definite and at least $M_0^\top M_0$.
+    V0 : (k, k) array, optional
+        First response; zero if absent.
+    n_iter : int
+        Number of iterations.
+    hidden : Prior
+        Law of a hidden unit.
+    rng : int or numpy.random.Generator
+        Scrambling of the quasi-Monte-Carlo points, for three units or more.
+
+    Returns
+    -------
+    StateEvolution
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, $Q_0$ is not above $M_0^\top M_0$, or $V_0$ is out of range.
+    """
+    if not isinstance(model, SpikedModel):
+        raise ValueError(f"model must be a SpikedModel; got {model!r}")
+    check_prior(hidden, "hidden")
+    M = finite_array(M0, "M0", (model.r, None)).astype(np.float64, copy=False)
+    k = M.shape[1]
+    Q = finite_array(Q0, "Q0", (k, k)).astype(np.float64, copy=False)
+    if np.linalg.eigvalsh(Q)[0] <= 0 or np.linalg.eigvalsh(Q - M.T @ M)[0] < -1e-10:
+        raise ValueError("Q0 must be positive definite and at least M0^T M0")
+    V = check_response(np.zeros((k, k)) if V0 is None else V0, k, hidden)
+    n_iter = positive_integer(n_iter, "n_iter", minimum=0)
+
+    snr = model.information_coefficient * np.array(model.snr)
+    path, error, message = [(M, Q, V)], 0.0, ""
+    for _ in range(n_iter):
+        average = field_averages(M, Q, V, snr, model.prior_u, hidden, rng)
+        M_hat = model.alpha * average.ug
+        weighted = snr[:, None] * M_hat
+        B = weighted.T @ weighted + model.alpha * average.gg
+        step = multiplier_step(B, -model.alpha * average.derivative, model.alpha, V, hidden)
+        if step.message:
+            message = step.message
+            break
+        V = step.V
+        Q = V @ B @ V
+        M, Q = weighted @ V, 0.5 * (Q + Q.T)
+        path.append((M, Q, V))
+        error = max(error, average.error)
+    return StateEvolution(*map(np.array, zip(*path, strict=True)), error=error, message=message)
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    r"""Fixed point of state evolution for one unit and one signal.
+
+    Attributes
+    ----------
+    m, q, V : float
+        Order parameters: signal overlap, self overlap, response.
+    overlap : float
+        $m/\sqrt q$.
+    replicon : float
+        $\alpha V^2E[(\partial_\omega g)^2]$; below one AMP converges and the theory is stable.
+    loss : float
+        Limit of the objective, $\alpha(\eta_2(q)-E\,\eta_1(z))$.
+    converged : bool
+        Whether all three equations hold to 1e-10 with $V$ below its cap.
+    message : str
+        What happened, and whether the replicon condition holds.
+    """
+
+    m: float
+    q: float
+    V: float
+    overlap: float
+    replicon: float
+    loss: float
+    converged: bool
+    message: str
+
+
+def fixed_point(
+    alpha: float,
+    snr: float,
+    hidden: Prior = Rademacher(),
+    prior_u: Prior = Rademacher(),
+    start: float | None = None,
+    max_iter: int = 2000,
+) -> FixedPoint:
+    r"""Solve state evolution for $k=r=1$ (Corollary 1, paper eqs. 75-76).
+
+    The recursion is followed from its start until it moves slowly, then Newton's method takes over.
+
+    Parameters
+    ----------
+    alpha : float
+        Sample ratio.
+    snr : float
+        Signal strength.
+    hidden : Prior
+        Law of the hidden unit.
+    prior_u : Prior
+        Law of a latent variable: zero mean, unit variance.
+    start : float, optional
+        First overlap $m$, with $q=m^2+1/2$; the signal strength if absent (the informed branch).
+        Zero leads to the state without overlap.
+    max_iter : int
+        Largest number of iterations of the recursion.
+
+    Returns
+    -------
+    FixedPoint
+        Also if it did not converge; then `converged` is false and the message says why.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    alpha = finite_real(alpha, "alpha", above=0.0)
+    snr = finite_real(not_negative(snr, "snr"), "snr")
+    check_prior(hidden, "hidden")
+    check_standardised(prior_u, "prior_u")
+    m = max(snr, 0.5) if start is None else finite_real(start, "start")
+    max_iter = positive_integer(max_iter, "max_iter")
+    strengths = np.array([snr])
+
+    def averages(state):
+        m, q, V = state
+        return field_averages(
+            np.array([[m]]), np.array([[q]]), np.array([[V]]), strengths, prior_u, hidden
+        )
+
+    def iterate(state):
+        average = averages(state)
+        slope = alpha * snr * average.ug[0, 0]
+        B = slope**2 + alpha * average.gg[0, 0]
+        step = multiplier_step([[B]], -alpha * average.derivative, alpha, [[state[2]]], hidden)
+        V = step.V[0, 0]
+        return np.array([slope * V, B * V * V, V]), step
+
+    bound = response_bound(hidden)
+    state = np.array([m, m * m + 0.5, min(1.0 / alpha, 0.5 * bound)])
+    message, step = "", None
+    for iteration in range(max_iter):
+        new_state, step = iterate(state)
+        if step.message or not new_state[1] > 1e-300:
+            message = step.message or "the weights shrank to zero"
+            break
+        change = np.max(np.abs(new_state - state))
+        # At large alpha the recursion can end in a cycle of two states; half steps leave it.
+        state = new_state if iteration < 30 else 0.5 * (state + new_state)
+        if change < 1e-3 and not step.capped:
+            polished = find_root(
+                lambda x: iterate(x)[0] - x, state, options={"xtol": 1e-14}, tol=1e-14
+            )
+            near = np.max(np.abs(polished.x - state)) < 0.1 * max(1.0, np.abs(state).max())
+            if near and np.max(np.abs(polished.fun)) < 1e-11:
+                state, change = polished.x, 0.0
+        if change < 1e-13:
+            break
+    if message:
+        return FixedPoint(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, False, message)
+    return _describe(alpha, state, averages(state), iterate(state), hidden)
+
+
+def _describe(alpha, state, average, next_step, hidden) -> FixedPoint:
+    """Measure a state and say in words what it is."""
+    m, q, V = map(float, state)
+    new_state, step = next_step
+    solved = np.max(np.abs(new_state - state)) < 1e-10
+    replicon = alpha * V * V * average.squared_derivative
+    if step.capped:
+        message = "V is at its cap: outside the range of the theory"
+    elif not solved:
+        message = "not converged"
+    elif replicon >= 1.0:
+        message = f"converged, but the replicon {replicon:.4g} exceeds one: not stable"
+    else:
+        message = "converged"
+    return FixedPoint(
+        m=m,
+        q=q,
+        V=V,
+        overlap=float(m / np.sqrt(q)),
+        replicon=float(replicon),
+        loss=float(alpha * (eta2([[q]], hidden) - average.eta1)),
+        converged=bool(solved and not step.capped),
+        message=message,
+    )

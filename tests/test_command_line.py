@@ -1,0 +1,286 @@
+"""The command line: what it prints, where it writes, and how it says that something is wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import rbmnotes as rn
+from rbmnotes.__main__ import main
+from rbmnotes.experiments import registry
+from rbmnotes.experiments.engine import run
+from rbmnotes.experiments.experiment import Experiment, Scale, grid
+from rbmnotes.experiments.store import Store, Task
+from rbmnotes.theory import state_evolution
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def measure(parameters, rng):
+    return {"value": parameters["a"] + rng.standard_normal()}
+
+
+def measure_slowly(parameters, rng):
+    time.sleep(0.02)
+    return measure(parameters, rng)
+
+
+TOY = Experiment(
+    name="toy",
+    version=2,
+    description="Noise around a",
+    measure=measure,
+    scales={"quick": Scale(grid(a=[1, 2]), 3), "paper": Scale(grid(a=[1, 2, 3]), 4)},
+    figure=99,
+)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A folder of its own and one more experiment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RBMNOTES_STORE", raising=False)
+    monkeypatch.setitem(registry.EXPERIMENTS, "toy", TOY)
+
+
+def printed(capsys, *arguments):
+    """Return what a successful command prints."""
+    assert main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def refused(capsys, *arguments):
+    """Return the one line of a command that is refused."""
+    try:
+        status = main(arguments)
+    except SystemExit as exit_:
+        status = exit_.code
+    out, err = capsys.readouterr()
+    assert status == 2
+    assert not out
+    assert err.count("\n") == 1
+    return err
+
+
+# --- list, run, figure, status
+
+
+def test_list(capsys):
+    text = printed(capsys, "list")
+    assert "toy, version 2; figure 99: Noise around a" in text
+    assert "quick (6), paper (12)" in text
+    assert all(f"{name}, version" in text for name in registry.EXPERIMENTS)
+
+
+def test_run_stores_and_exports(capsys):
+    assert printed(capsys, "run", "toy") == f"{Path('book/results/toy-quick.csv')}: 6 rows\n"
+    assert registry.load_results("toy", "quick").equals(run(TOY, store=":memory:"))
+    assert Path(".rbmnotes/results.sqlite").exists()
+
+
+def test_figure_is_an_alias(capsys):
+    options = ("--scale", "paper", "--output", "here", "--store", "there.sqlite", "--jobs", "1")
+    assert "toy-paper.csv: 12 rows" in printed(capsys, "figure", "99", *options)
+    assert sorted(p.name for p in Path("here").iterdir()) == ["toy-paper.csv", "toy-paper.json"]
+    assert Path("there.sqlite").exists()
+    assert not Path(".rbmnotes").exists()
+
+
+def test_status_counts_what_is_done(capsys):
+    assert printed(capsys, "status") == f"nothing is stored in {store_name()} yet\n"
+    assert not Path(".rbmnotes").exists()
+    main(["run", "toy"])
+    with Store() as store:
+        store.add("toy", 1, Task('{"a":1}', 0), [{"value": 0.0}], 0.1)
+        store.add("gone", 4, Task('{"a":1}', 0), [{"value": 0.0}], 0.1)
+    capsys.readouterr()
+    lines = [" ".join(line.split()) for line in printed(capsys, "status").splitlines()]
+    assert "toy version 2 quick 6 of 6 tasks" in lines
+    assert "toy version 2 paper 6 of 12 tasks" in lines
+    assert "pca version 1 quick 0 of 88 tasks" in lines
+    assert "toy version 1 1 tasks, stale: the code has version 2" in lines
+    assert "gone version 4 1 tasks of no known experiment" in lines
+
+
+def store_name():
+    return Path(".rbmnotes/results.sqlite")
+
+
+def test_store_of_the_environment(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("RBMNOTES_STORE", str(tmp_path / "mine"))
+    main(["run", "toy"])
+    assert (tmp_path / "mine").exists()
+    assert not Path(".rbmnotes").exists()
+
+
+def run_until_interrupted():
+    """Run in a process of its own: more than a test has time for."""
+    scales = {"quick": Scale(grid(a=[*range(100)]), 20)}
+    registry.EXPERIMENTS["toy"] = replace(TOY, measure=measure_slowly, scales=scales)
+    sys.exit(main(["run", "toy", "--jobs", "2"]))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a signal to a group of processes")
+def test_interrupted_by_the_keyboard(tmp_path):
+    code = (
+        f"import signal, sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import test_command_line as t; t.run_until_interrupted()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (store_name().exists() and count() > 5):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command resumes" in err
+    assert "Traceback" not in err
+    assert not out
+    assert 5 < count() < 2000
+
+
+def count():
+    with Store() as store:
+        return len(store.tasks("toy", 2))
+
+
+def test_a_failing_measurement_is_not_the_users_error(monkeypatch):
+    failing = replace(TOY, measure=lambda parameters, rng: 1 / 0)
+    monkeypatch.setitem(registry.EXPERIMENTS, "toy", failing)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        main(["run", "toy"])
+
+
+# --- predict
+
+
+def table(text):
+    """Return the numbers and the remarks of a printed table by their names."""
+    rows = [(line[:26].strip(), line[26:].split(maxsplit=1)) for line in text.splitlines()[2:]]
+    return {name: (number, " ".join(remark)) for name, (number, *remark) in rows}
+
+
+def test_predict(capsys):
+    text = printed(capsys, "predict", "--alpha", "4", "--snr", "1.2")
+    assert text.startswith("alpha = 4, snr = 1.2;")
+    rows = table(text)
+    expected = {
+        "BBP threshold of the snr": 0.5**0.5,
+        "snr over threshold": 1.2 * 2**0.5,
+        "PCA overlap with w": rn.pca_overlap(4.0, 1.2),
+        "PCA overlap with u": rn.pca_overlap(4.0, 1.2, of="u"),
+        "Bayes-optimal overlap": rn.bayes_overlap(4.0, 1.2),
+        "RBM overlap with w": 0.875682,
+        "RBM replicon": 0.187241,
+        "RBM loss over d": -1.723293,
+    }
+    assert {name: float(number) for name, (number, _) in rows.items()} == pytest.approx(
+        expected, abs=2e-6
+    )
+    assert rows["RBM replicon"][1] == "below 1: stable"
+
+
+def test_predict_below_the_threshold(capsys):
+    rows = table(printed(capsys, "predict", "--alpha", "4", "--snr", "0.5"))
+    assert rows["snr over threshold"][1] == "no outlier"
+    for name in ("PCA overlap with w", "PCA overlap with u", "Bayes-optimal overlap"):
+        assert rows[name][0] == "0.000000"
+    assert "unstable" in rows["RBM replicon"][1]
+    assert "not to be trusted" in rows["RBM overlap with w"][1]
+
+
+def test_predict_says_what_has_not_converged(capsys, monkeypatch):
+    def fixed_point(alpha, snr):
+        return SimpleNamespace(
+            converged=False, message="V is at its cap", overlap=np.nan, replicon=0.5, loss=0.0
+        )
+
+    monkeypatch.setattr(state_evolution, "fixed_point", fixed_point)
+    rows = table(printed(capsys, "predict", "--alpha", "4", "--snr", "1.2"))
+    assert rows["RBM"] == ("-", "state evolution has not converged: V is at its cap")
+    assert not [name for name in rows if name.startswith("RBM ")]
+
+
+def test_predict_at_the_threshold_admits_what_it_cannot_do(capsys, monkeypatch):
+    def bayes_overlap(alpha, snr):
+        raise RuntimeError("did not converge")
+
+    monkeypatch.setattr(rn, "bayes_overlap", bayes_overlap)
+    rows = table(printed(capsys, "predict", "--alpha", "4", "--snr", "1.2"))
+    assert rows["Bayes-optimal overlap"] == ("-", "did not converge")
+
+
+def test_predict_and_help_need_the_core_only():
+    code = (
+        "import sys\n"
+        "for name in ('pandas', 'joblib', 'threadpoolctl', 'tqdm', 'matplotlib'):\n"
+        "    sys.modules[name] = None\n"
+        "from rbmnotes.__main__ import main\n"
+        "assert main(['predict', '--alpha', '4', '--snr', '1.2']) == 0\n"
+        "assert main(['list']) == 2\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "RBM overlap" in done.stdout
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'rbmnotes[book]'" in done.stderr
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "required: COMMAND"),
+        ("walk", "invalid choice: 'walk'"),
+        ("run", "required: NAME"),
+        ("run nope", "unknown experiment 'nope'; choose from theorem1, pca"),
+        ("run toy --scale huge", "invalid choice: 'huge'"),
+        ("run toy --jobs 0", "must be an integer of at least 1; got '0'"),
+        ("run toy --jobs -1", "must be an integer of at least 1; got '-1'"),
+        ("run toy --jobs two", "must be an integer of at least 1; got 'two'"),
+        ("figure 98", "figure 98 has no experiment yet; figures that have: "),
+        ("figure one", "invalid int value: 'one'"),
+        ("predict --alpha 4", "required: --snr"),
+        ("predict --alpha 0 --snr 1", "alpha must be positive"),
+        ("predict --alpha 4 --snr -1", "snr must not be negative"),
+        ("predict --alpha nan --snr 1", "alpha must be finite"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, line, message):
+    assert message in refused(capsys, *line.split())
+
+
+def test_a_store_that_is_none(capsys, tmp_path):
+    (tmp_path / "letter").write_text("Dear reader, this is no database but a letter. " * 50)
+    for command in (["status"], ["run", "toy"]):
+        assert "cannot serve as a results store" in refused(
+            capsys, *command, "--store", str(tmp_path / "letter")
+        )
+
+
+def test_as_a_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "rbmnotes", "predict", "--alpha", "-1", "--snr", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "rbmnotes: alpha must be positive; got -1.0\n"

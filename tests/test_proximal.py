@@ -1,0 +1,405 @@
+"""The proximal map and the multiplier step against root finding and enumeration."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import enumerate_states
+from scipy.optimize import root
+from scipy.special import logsumexp, softmax
+
+from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher
+from rbmnotes.model.proximal import (
+    CAP,
+    multiplier_step,
+    proximal_map,
+    proximal_sums,
+    response_bound,
+)
+
+TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
+SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
+# prior, and the bound 1 / max variance in closed form (the ternary unit is two signs over sqrt 2)
+PRIORS = {
+    "Rademacher": (Rademacher(), 1.0),
+    "Bernoulli": (Bernoulli(), 4.0),
+    "ternary": (TERNARY, 1.0),
+    "skewed": (SKEWED, 4.0 / 2.5**2),
+    "Gaussian": (Gaussian(), 1.0),
+}
+UNITS = (1, 2, 3, 5)
+
+
+def tilted(prior, z):
+    """Mean and variance of a unit in the field z, summed over the support."""
+    if isinstance(prior, Gaussian):
+        return z, np.ones_like(z)
+    points = np.array(prior.support)
+    weights = softmax(np.log(prior.probabilities) + z[..., None] * points, axis=-1)
+    mean = weights @ points
+    return mean, np.sum(weights * (points - mean[..., None]) ** 2, axis=-1)
+
+
+def solve_row(omega, V, prior):
+    """The proximal point of one field by MINPACK's hybrid method, in steps towards V."""
+    point = omega.copy()
+    for share in (0.0, 0.9, 1.0):
+        found = root(
+            lambda z, V=share * V: z - omega - V @ tilted(prior, z)[0],
+            point,
+            jac=lambda z, V=share * V: np.eye(len(V)) - V * tilted(prior, z)[1],
+            tol=1e-14,
+        )
+        point = found.x
+    assert np.max(np.abs(found.fun)) < 1e-10 * max(1.0, np.abs(omega).max())
+    return point
+
+
+def response(kind, k, bound, seed):
+    """A response matrix: nearly zero, typical, nearly at the bound, of rank one, or zero."""
+    rng = np.random.default_rng([seed, k])
+    axes = np.linalg.qr(rng.standard_normal((k, k)))[0]
+    top = {"small": 1e-9, "typical": 0.6, "near": 0.999, "rank one": 0.9, "zero": 0.0}[kind]
+    values = top * bound * rng.uniform(0.1, 1.0, k)
+    values[0] = top * bound
+    if kind == "rank one":
+        values[1:] = 0.0
+    V = (axes * values) @ axes.T
+    return 0.5 * (V + V.T)
+
+
+def fields(k, seed):
+    """Fields small, typical, large, and far in the tails."""
+    rng = np.random.default_rng([seed, k, 1])
+    omega = rng.standard_normal((12, k)) * np.repeat([1e-3, 0.3, 2.0, 20.0], 3)[:, None]
+    return np.vstack([omega, np.zeros(k), 1e3 * rng.standard_normal((2, k))])
+
+
+# the proximal map -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["small", "typical", "near", "rank one", "zero"])
+@pytest.mark.parametrize("k", UNITS)
+@pytest.mark.parametrize(("prior", "bound"), PRIORS.values(), ids=PRIORS)
+def test_proximal_map(prior, bound, k, kind):
+    V, omega = response(kind, k, bound, seed=3), fields(k, seed=4)
+    point = proximal_map(omega, V, prior)
+    mean, variance = tilted(prior, point.z)
+    scale = np.maximum(1.0, np.abs(omega).max(axis=1, keepdims=True))
+    assert np.max(np.abs(point.z - omega - mean @ V) / scale) <= 1e-11
+    np.testing.assert_allclose(point.g, mean, rtol=1e-13, atol=1e-13)
+    # at 0.999 of the bound a residual of 1e-12 moves the solution by up to 1e-9
+    expected = np.array([solve_row(row, V, prior) for row in omega])
+    assert np.max(np.abs(point.z - expected) / scale) < 1e-8
+    # (I - S V)^-1 S, of size up to 1/(1 - 0.999), from a condition number of 1000
+    systems = np.eye(k) - variance[:, :, None] * V
+    derivative = np.linalg.solve(systems, variance[:, :, None] * np.eye(k))
+    largest = max(np.abs(derivative).max(), 1.0)
+    assert np.max(np.abs(point.derivative - derivative)) < 1e-10 * largest
+    np.testing.assert_array_equal(point.derivative, point.derivative.swapaxes(1, 2))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize(("prior", "bound"), PRIORS.values(), ids=PRIORS)
+def test_derivative_against_finite_differences(prior, bound, k):
+    # Step 1e-4: truncation h^2 g''' / 6, and g''' grows as (1 - 0.8)^-5 near the bound, about
+    # 1e-5 in all; with Richardson's extrapolation 1e-8. Round-off is 1e-16 / 1e-4.
+    V = response("typical", k, bound / 0.75, seed=5)
+    omega = np.random.default_rng(6).standard_normal((10, k))
+    derivative = proximal_map(omega, V, prior).derivative
+
+    def slope(shift):
+        difference = (
+            proximal_map(omega + shift, V, prior).g - proximal_map(omega - shift, V, prior).g
+        )
+        return difference / (2 * shift.sum())
+
+    for a in range(k):
+        step = 1e-4 * np.eye(k)[a]
+        expected = (4 * slope(step / 2) - slope(step)) / 3
+        np.testing.assert_allclose(derivative[:, :, a], expected, atol=1e-7)
+
+
+def test_one_unit_in_words():
+    # z = omega + V tanh z (paper eq. 136): the field of the proximal point is explicit
+    z = np.linspace(-5.0, 5.0, 41)[:, None]
+    for V in (0.1, 0.7, 0.95):
+        point = proximal_map(z - V * np.tanh(z), [[V]])
+        np.testing.assert_allclose(point.z, z, atol=1e-11 / (1 - V))
+        slope = 1 - np.tanh(z[:, 0]) ** 2
+        expected = slope / (1 - V * slope)
+        np.testing.assert_allclose(point.derivative[:, 0, 0], expected, rtol=1e-9)
+
+
+def test_zero_response_leaves_the_fields_alone():
+    omega = fields(2, seed=7)
+    point = proximal_map(omega, np.zeros((2, 2)))
+    np.testing.assert_array_equal(point.z, omega)
+    np.testing.assert_allclose(point.g, np.tanh(omega), atol=1e-15)
+
+
+def test_the_fields_are_not_changed():
+    omega = fields(2, seed=8)
+    kept = omega.copy()
+    proximal_map(omega, response("typical", 2, 1.0, 9))
+    np.testing.assert_array_equal(omega, kept)
+
+
+@pytest.mark.parametrize(("prior", "bound"), PRIORS.values(), ids=PRIORS)
+def test_response_bound(prior, bound):
+    assert response_bound(prior) == pytest.approx(bound, rel=1e-12)
+    omega = np.ones((3, 2))
+    proximal_map(omega, np.diag([0.0, bound * (1 - 1e-9)]), prior)
+    for value in (1.0, 1.3):
+        with pytest.raises(ValueError, match=r"^V must have its eigenvalues in \[0, "):
+            proximal_map(omega, np.diag([0.1, value * bound * (1 + 1e-11)]), prior)
+
+
+def test_the_bound_is_on_the_eigenvalues():
+    # every entry below one, the largest eigenvalue above it; and the other way round
+    with pytest.raises(ValueError, match=r"^V must have its eigenvalues"):
+        proximal_map(np.ones((3, 2)), [[0.6, 0.5], [0.5, 0.6]])
+    proximal_map(np.ones((3, 2)), [[1.2, 0.5], [0.5, 1.2]], Bernoulli())
+    with pytest.raises(ValueError, match=r"^V must have its eigenvalues"):
+        proximal_map(np.ones((3, 2)), [[0.1, 0.2], [0.2, 0.1]])
+
+
+# sums over rows -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 40, 64, 1000])
+@pytest.mark.parametrize("k", [1, 2, 5])
+@pytest.mark.parametrize(("prior", "bound"), PRIORS.values(), ids=PRIORS)
+def test_sums_are_those_of_the_map(prior, bound, k, n):
+    # n below, at and above the number of blocks; the sum's round-off is 1e-14 of its size
+    V, omega = response("typical", k, bound, seed=1), np.random.default_rng(n).normal(0, 2, (n, k))
+    expected = proximal_map(omega, V, prior)
+    z = omega.copy()
+    g, derivative = proximal_sums(omega, V, prior, z)
+    np.testing.assert_array_equal(g, expected.g)
+    np.testing.assert_array_equal(z, expected.z)
+    total = expected.derivative.sum(axis=0)
+    np.testing.assert_allclose(derivative, total, atol=1e-13 * np.abs(total).max())
+    np.testing.assert_array_equal(derivative, derivative.T)
+
+
+@pytest.mark.parametrize(("prior", "bound"), PRIORS.values(), ids=PRIORS)
+def test_the_start_does_not_matter(prior, bound):
+    # starts near and far end at the same point, at 0.999 of the bound to 1e-12 times 1000
+    V, omega = response("near", 3, bound, seed=2), fields(3, seed=5)
+    expected = proximal_map(omega, V, prior)
+    rng = np.random.default_rng(0)
+    scale = np.maximum(1.0, np.abs(omega).max(axis=1, keepdims=True))
+    for z in (expected.z.copy(), np.zeros_like(omega), 50 * rng.standard_normal(omega.shape)):
+        g, derivative = proximal_sums(omega, V, prior, z)
+        assert np.max(np.abs(z - expected.z) / scale) < 1e-8
+        np.testing.assert_allclose(g, expected.g, atol=1e-8 * scale.max())
+        total = expected.derivative.sum(axis=0)
+        np.testing.assert_allclose(derivative, total, rtol=1e-5, atol=1e-5 * np.abs(total).max())
+
+
+def test_the_number_of_threads_does_not_matter():
+    # bit for bit: in a process of its own, where more than one thread is allowed
+    code = (
+        "import numba, numpy as np\n"
+        "from rbmnotes import Rademacher\n"
+        "from rbmnotes.model.proximal import proximal_sums\n"
+        "omega = np.random.default_rng(0).normal(0, 2, (5001, 3))\n"
+        "V = np.array([[0.5, 0.1, 0.0], [0.1, 0.4, -0.2], [0.0, -0.2, 0.6]])\n"
+        "results = []\n"
+        "for threads in (1, 2, 3):\n"
+        "    numba.set_num_threads(threads)\n"
+        "    z = omega.copy()\n"
+        "    g, derivative = proximal_sums(omega, V, Rademacher(), z)\n"
+        "    results.append((g.tobytes(), derivative.tobytes(), z.tobytes()))\n"
+        "assert results[0] == results[1] == results[2]\n"
+        "print('same', numba.get_num_threads())\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"NUMBA_NUM_THREADS": "3"},
+        timeout=120,
+        check=False,
+    )
+    assert result.stdout == "same 3\n", result.stderr
+
+
+# the multiplier step ------------------------------------------------------------------------------
+
+# prior, and the range of the eigenvalues of -A / alpha: below one for Rademacher and ternary
+# units; a Bernoulli unit's penalty grows at least a quarter as fast
+LAWS = {
+    "Rademacher": (Rademacher(), 0.05, 0.6),
+    "Bernoulli": (Bernoulli(), 0.01, 0.15),
+    "ternary": (TERNARY, 0.05, 0.6),
+}
+
+
+def problem(k, low, high, seed):
+    """Random B, A and alpha with the eigenvalues of -A / alpha in the given range."""
+    rng = np.random.default_rng([k, seed])
+    alpha = rng.uniform(1.5, 8.0)
+    axes = np.linalg.qr(rng.standard_normal((k, k)))[0]
+    A = -(axes * alpha * rng.uniform(low, high, k)) @ axes.T
+    b = rng.standard_normal((2 * k, k))
+    return rng.choice([0.1, 1.0, 5.0]) * alpha * b.T @ b / (2 * k), 0.5 * (A + A.T), alpha
+
+
+def penalty(Q, prior):
+    """log E exp(h Q h / 2) and the second moments, over all states."""
+    states, probabilities = enumerate_states(prior, len(Q))
+    exponents = np.log(probabilities) + 0.5 * np.sum((states @ Q) * states, axis=1)
+    weights = softmax(exponents)
+    return logsumexp(exponents), states.T @ (weights[:, None] * states)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("law", "k"),
+    [(law, k) for law in LAWS for k in (1, 2, 3, 5, 10) if (law, k) != ("ternary", 10)],
+)
+def test_multiplier_equation(law, k, seed):
+    # V (A + alpha <h h^T>) = 1 at Q = V B V, for the response before the cap. Ternary units stop
+    # at five: the plain enumeration of 3^10 states is too slow for a test.
+    prior, low, high = LAWS[law]
+    B, A, alpha = problem(k, low, high, seed)
+    step = multiplier_step(B, A, alpha, 0.3 * np.eye(k), prior)
+    assert step.message == ""
+    assert step.residual < 1e-10
+    V = np.linalg.inv(A + step.multiplier)
+    second = penalty(V @ B @ V, prior)[1]
+    np.testing.assert_allclose(step.multiplier, alpha * second, atol=1e-10)
+    np.testing.assert_allclose(V @ (A + alpha * second), np.eye(k), atol=1e-10)
+    # what is returned is the response with its eigenvalues cut at 0.95 of the bound
+    cap = CAP / prior.max_tilted_variance
+    values, axes = np.linalg.eigh(V)
+    capped = (axes * np.minimum(values, cap)) @ axes.T
+    np.testing.assert_allclose(step.V, capped, atol=1e-10)
+    assert step.capped is bool(values[-1] > cap)
+    np.testing.assert_array_equal(step.V, step.V.T)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+@pytest.mark.parametrize("law", LAWS)
+def test_multiplier_problem_is_minimised(law, k):
+    # the function of theory.md section 4 at the solution against 100 random displacements
+    prior, low, high = LAWS[law]
+    B, A, alpha = problem(k, low, high, seed=11)
+    step = multiplier_step(B, A, alpha, 0.3 * np.eye(k), prior)
+    values, axes = np.linalg.eigh(B)
+    R = (axes * np.sqrt(values)) @ axes.T
+
+    def function(T):
+        return 0.5 * np.trace(T @ A @ T.T) - np.trace(R @ T) + alpha * penalty(T.T @ T, prior)[0]
+
+    T = R @ np.linalg.inv(A + step.multiplier)
+    lowest = function(T)
+    rng = np.random.default_rng(12)
+    for size in (1e-3, 1e-2, 0.1, 0.5):
+        for _ in range(25):
+            move = rng.standard_normal((k, k))
+            assert function(T + size * move / np.linalg.norm(move)) > lowest
+
+
+def test_one_sign_needs_no_minimisation():
+    # h^2 = 1: the multiplier is alpha whatever the overlap, and V = 1 / (alpha + A)
+    for B in (0.0, 1e-8, 3.0, 1e6):
+        step = multiplier_step([[B]], [[-1.5]], 4.0, [[0.0]])
+        np.testing.assert_allclose(step.multiplier, [[4.0]], rtol=1e-15)
+        np.testing.assert_allclose(step.V, [[1 / 2.5]], rtol=1e-15)
+        assert (step.residual, step.message, step.capped) == (0.0, "", False)
+    # a sign of another size, h = +-2
+    step = multiplier_step([[1.0]], [[-1.5]], 1.0, [[0.0]], Discrete((-2.0, 2.0), (0.5, 0.5)))
+    np.testing.assert_allclose(step.multiplier, [[4.0]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_diagonal_input_separates(law):
+    # Corollary 1: separable symmetric priors; Bernoulli units are not symmetric and do couple
+    prior, low, high = LAWS[law]
+    rng = np.random.default_rng(13)
+    B, A = np.diag(rng.uniform(1.0, 20.0, 4)), -4.0 * np.diag(rng.uniform(low, high, 4))
+    step = multiplier_step(B, A, 4.0, 0.3 * np.eye(4), prior)
+    alone = [
+        multiplier_step(B[a : a + 1, a : a + 1], A[a : a + 1, a : a + 1], 4.0, [[0.3]], prior)
+        for a in range(4)
+    ]
+    if prior.is_symmetric:
+        np.testing.assert_allclose(step.V, np.diag([one.V[0, 0] for one in alone]), atol=1e-10)
+    else:
+        assert np.abs(step.V - np.diag(step.V.diagonal())).max() > 1e-3
+
+
+def test_permuting_and_flipping_units():
+    # the problem has the symmetries of the units: V -> P V P^T for a signed permutation
+    B, A, alpha = problem(3, 0.05, 0.6, seed=14)
+    P = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    plain = multiplier_step(B, A, alpha, 0.3 * np.eye(3))
+    turned = multiplier_step(P @ B @ P.T, P @ A @ P.T, alpha, 0.3 * np.eye(3))
+    np.testing.assert_allclose(turned.V, P @ plain.V @ P.T, atol=1e-11)
+
+
+def test_the_cap():
+    # one unit: V = 1 / (1.2 - 0.5) is above one
+    step = multiplier_step([[1.0]], [[-0.5]], 1.2, [[0.0]])
+    assert step.capped
+    assert step.message == ""
+    np.testing.assert_allclose(step.V, [[0.95]], rtol=1e-14)
+    np.testing.assert_allclose(step.multiplier, [[1.2]], rtol=1e-14)  # before the cap
+    # two units: only the eigenvalue above is cut. B = 0 leaves the multiplier alpha times one
+    axes = np.array([[0.8, -0.6], [0.6, 0.8]])
+    step = multiplier_step(np.zeros((2, 2)), -(axes * [0.5, 0.1]) @ axes.T, 1.3, np.zeros((2, 2)))
+    np.testing.assert_allclose(step.V, (axes * [0.95, 1 / 1.2]) @ axes.T, atol=1e-12)
+    assert step.capped
+    # just below it nothing is cut
+    below = multiplier_step([[1.0]], [[-0.5]], 0.5 + 1 / 0.9499, [[0.0]])
+    assert not below.capped
+    np.testing.assert_allclose(below.V, [[0.9499]], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("k", "size"), [(2, 1.0), (2, 5.0), (3, 1.3)])
+def test_no_minimum(k, size):
+    # -A_11 = size * alpha >= alpha: nothing bounds the first unit's weights
+    B = problem(k, 0.1, 0.5, seed=15)[0]
+    A = -4.0 * np.diag([size] + [0.2] * (k - 1))
+    step = multiplier_step(B, A, 4.0, 0.3 * np.eye(k))
+    assert step.message.startswith("the penalty does not bound the multiplier problem")
+    assert np.isnan(step.V).all()
+    assert not step.capped
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_correlated_units_are_bounded_further(k):
+    # eta2 grows as max_h (h v)^2 / 2 = |v|_1^2 / 2 along v, so that a direction which is no axis
+    # stays bounded beyond lambda_max(-A) = alpha; there the solution correlates the units
+    B = problem(k, 0.1, 0.5, seed=15)[0]
+    axes = np.linalg.qr(np.random.default_rng(16).standard_normal((k, k)))[0]
+    A = -4.0 * (axes * ([1.2] + [0.2] * (k - 1))) @ axes.T
+    directions = np.random.default_rng(17).standard_normal((10_000, k))
+    growth = 4.0 * np.abs(directions).sum(axis=1) ** 2
+    assert np.all(growth + np.einsum("ia,ab,ib->i", directions, A, directions) > 0)
+    step = multiplier_step(B, A, 4.0, 0.3 * np.eye(k))
+    assert step.message == ""
+    V = np.linalg.inv(A + step.multiplier)
+    np.testing.assert_allclose(
+        V @ (A + 4.0 * penalty(V @ B @ V, Rademacher())[1]), np.eye(k), atol=1e-10
+    )
+
+
+def test_no_positive_response_for_one_sign():
+    step = multiplier_step([[1.0]], [[-4.0]], 4.0, [[0.3]])
+    assert step.message.startswith("the response is not positive")
+    assert np.isnan(step.V).all()
+
+
+@pytest.mark.parametrize("start", [0.0, 0.05, 0.8])
+def test_the_previous_response_only_starts_the_search(start):
+    B, A, alpha = problem(3, 0.05, 0.6, seed=17)
+    expected = multiplier_step(B, A, alpha, 0.3 * np.eye(3)).V
+    np.testing.assert_allclose(
+        multiplier_step(B, A, alpha, start * np.eye(3)).V, expected, atol=1e-10
+    )

@@ -7,6 +7,7 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
 from rbmnotes.algorithms.pca import PCAResult, pca
 from rbmnotes.algorithms.starts import informed_start, spectral_start
+from rbmnotes.model.multiplier import MultiplierStep, multiplier_step
 from rbmnotes.model.objective import (
     Gradient,
     HiddenMoments,
@@ -21,13 +22,7 @@ from rbmnotes.model.objective import (
 )
 from rbmnotes.model.order_parameters import matched_overlap, overlap
 from rbmnotes.model.priors import Bernoulli, Discrete, Gaussian, Prior, Rademacher
-from rbmnotes.model.proximal import (
-    MultiplierStep,
-    ProximalMap,
-    multiplier_step,
-    proximal_map,
-    response_bound,
-)
+from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
 from rbmnotes.theory.limits import (

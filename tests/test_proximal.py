@@ -11,9 +11,8 @@ from scipy.optimize import root
 from scipy.special import logsumexp, softmax
 
 from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher
+from rbmnotes.model.multiplier import CAP, multiplier_step
 from rbmnotes.model.proximal import (
-    CAP,
-    multiplier_step,
     proximal_map,
     proximal_sums,
     response_bound,

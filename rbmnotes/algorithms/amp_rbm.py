@@ -8,9 +8,10 @@ import numpy as np
 
 from rbmnotes._validation import finite_array, finite_real, positive_integer
 from rbmnotes.algorithms.starts import random_start, spectral_start
+from rbmnotes.model.multiplier import multiplier_step
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
-from rbmnotes.model.proximal import check_response, multiplier_step, proximal_sums
+from rbmnotes.model.proximal import check_response, proximal_sums
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from numba import njit
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from rbmnotes.model.multiplier import square_root
 from rbmnotes.model.priors import Discrete, Gaussian, Prior
 from rbmnotes.model.proximal import proximal_map
 from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
@@ -226,7 +227,7 @@ def _plane_averages(weight, mean, covariance, V, hidden):
 def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
     """Any number of units: independent scramblings of Sobol points, and their spread."""
     k, r = mean_of_u.shape
-    root = _square_root(Q)
+    root = square_root(Q)
     results = []
     for stream in np.random.default_rng(rng).spawn(SCRAMBLINGS):
         uniform = qmc.Sobol(r + k, rng=stream).random_base2(SOBOL_LOG2_POINTS)
@@ -247,11 +248,6 @@ def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
     means = [np.mean(entry, axis=0) for entry in zip(*results, strict=True)]
     spreads = [np.std(entry, axis=0, ddof=1).max() for entry in zip(*results, strict=True)]
     return FieldAverages(*means, error=float(max(spreads[:3]) / np.sqrt(SCRAMBLINGS)))
-
-
-def _square_root(Q):
-    values, vectors = np.linalg.eigh(Q)
-    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
 def _quantile(prior: Prior, uniform):

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.optimize import root as find_root
 
 from rbmnotes._validation import finite_array, finite_real, not_negative, positive_integer
+from rbmnotes.model.multiplier import multiplier_step
 from rbmnotes.model.objective import eta2
 from rbmnotes.model.priors import Prior, Rademacher, check_prior, check_standardised
-from rbmnotes.model.proximal import check_response, multiplier_step, response_bound
+from rbmnotes.model.proximal import check_response, response_bound
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.quadrature import field_averages
 

@@ -17,11 +17,12 @@ import platform
 import sys
 from importlib.metadata import version
 
-from benchmarks import eta2
+from benchmarks import eta2, rbm
 from benchmarks.harness import format_table
 
 BENCHMARKS = {
     "eta2": eta2.run,
+    "rbm": rbm.run,
 }  # name -> function without arguments that returns rows
 
 

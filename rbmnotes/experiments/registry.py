@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments import paths, recovery, theorem1
+from rbmnotes.experiments import images, paths, recovery, theorem1
 from rbmnotes.experiments.experiment import Experiment, Scale, canonical, grid
 from rbmnotes.experiments.store import read_exported
 from rbmnotes.model.order_parameters import matched_overlap
@@ -59,6 +59,14 @@ def _recovery_grid(strengths, d):
     return tuple({"alpha": 4.0, "snr": snr, "d": d} for snr in signals)
 
 
+_TRAINING_GRID = grid(
+    name=images.METHODS,
+    learning_rate=images.LEARNING_RATES,
+    batch_size=images.BATCH_SIZES,
+    n_epochs=[30],
+)
+_BASELINES = ({"name": "mean image"}, {"name": "PCA"})
+
 _ALL = (
     Experiment(
         name="theorem1",
@@ -90,6 +98,30 @@ _ALL = (
             "quick": Scale(grid(d=[250, 500], setting=paths.SETTINGS), 10),
             "paper": Scale(_PATH_GRID, [_PATH_INSTANCES[point["d"]] for point in _PATH_GRID]),
         },
+    ),
+    Experiment(
+        name="training",
+        version=1,
+        description="Fashion-MNIST: exact log-likelihood along training, every method on one grid",
+        measure=images.measure_training,
+        scales={
+            "quick": Scale(grid(name=images.METHODS, n_epochs=[1]), 1),
+            "paper": Scale(_TRAINING_GRID, 3),
+        },
+    ),
+    Experiment(
+        name="restoration",
+        version=1,
+        description="Fashion-MNIST: pixels wrong after restoring half and noisy images (Figure 3)",
+        measure=images.measure_restoration,
+        scales={
+            "quick": Scale(_BASELINES + grid(name=images.METHODS, n_epochs=[1]), 1),
+            "paper": Scale(
+                _BASELINES + grid(name=images.METHODS, n_epochs=[30]),
+                [1, 1] + [3] * len(images.METHODS),
+            ),
+        },
+        figure=3,
     ),
     Experiment(
         name="recovery",

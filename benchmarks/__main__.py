@@ -17,10 +17,11 @@ import platform
 import sys
 from importlib.metadata import version
 
-from benchmarks import eta2
+from benchmarks import amp, eta2
 from benchmarks.harness import format_table
 
 BENCHMARKS = {
+    "amp": amp.run,
     "eta2": eta2.run,
 }  # name -> function without arguments that returns rows
 

@@ -198,19 +198,19 @@ def _start(X, k, start, rng):
 
 
 def _times(X, W):
-    """Return X W in float64; column by column where that reads memory best."""
+    """Return X W in float64: column by column, or as (W^T X^T)^T, whichever BLAS does faster."""
     W = W.astype(X.dtype, copy=False)
     by_column = W.shape[1] <= 2
-    product = np.column_stack([X @ w for w in W.T.copy()]) if by_column else X @ W
-    return product.astype(np.float64, copy=False)
+    product = np.column_stack([X @ w for w in W.T.copy()]) if by_column else (W.T.copy() @ X.T).T
+    return np.ascontiguousarray(product, dtype=np.float64)
 
 
 def _transposed_times(X, g):
-    """Return X^T g in float64, as (g^T X)^T, which BLAS does faster."""
+    """Return X^T g in float64: column by column, or as (g^T X)^T."""
     g = g.astype(X.dtype, copy=False)
     by_column = g.shape[1] <= 2
     product = np.column_stack([u @ X for u in g.T.copy()]) if by_column else (g.T @ X).T
-    return product.astype(np.float64, copy=False)
+    return np.ascontiguousarray(product, dtype=np.float64)
 
 
 def _gradient_size(X, W, hidden):

@@ -44,6 +44,13 @@ def check_states(hidden: Prior, k: int, name: str) -> None:
         )
 
 
+def hidden_moments(Q, hidden: Prior, field=None) -> HiddenMoments:
+    """Return the moments for a symmetric matrix and few enough states, without checking either."""
+    if isinstance(hidden, Discrete):
+        return discrete_moments(Q, hidden, field)
+    return gaussian_moments(Q, field)
+
+
 def gaussian_moments(Q, field) -> HiddenMoments:
     """Return the closed form for Gaussian units, or raise if $Q$ is not below the identity."""
     eigenvalues = np.linalg.eigvalsh(Q)

@@ -8,8 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from rbmnotes._validation import finite_array, finite_real, symmetric_matrix
-from rbmnotes.model.hidden_sum import check_states
-from rbmnotes.model.objective import eta2_moments
+from rbmnotes.model.hidden_sum import check_states, hidden_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher
 from rbmnotes.model.proximal import response_bound
 
@@ -92,7 +91,7 @@ def multiplier_step(B, A, alpha: float, V, hidden: Prior = Rademacher()) -> Mult
         if T is None:
             message = "the penalty does not bound the multiplier problem (too small a norm?)"
             return MultiplierStep(failure, failure, False, np.inf, message)
-        multiplier = alpha * eta2_moments(T.T @ T, hidden).second
+        multiplier = alpha * hidden_moments(T.T @ T, hidden).second
     values, vectors = np.linalg.eigh(A + multiplier)
     if values[0] <= 0:
         message = "the response is not positive: the iteration left the range of the theory"
@@ -124,22 +123,22 @@ class _Problem:
     alpha: float
     hidden: Prior
 
-    def value_and_gradient(self, T):
-        moments = eta2_moments(T.T @ T, self.hidden)
+    def evaluate(self, T):
+        r"""Return value, gradient and multiplier $\alpha\langle hh^\top\rangle$ at T."""
+        moments = hidden_moments(T.T @ T, self.hidden)
+        multiplier = self.alpha * moments.second
         value = 0.5 * np.sum((T @ self.A) * T) - np.sum(self.root * T) + self.alpha * moments.eta2
-        return value, T @ (self.A + self.alpha * moments.second) - self.root
+        return value, T @ (self.A + multiplier) - self.root, multiplier
 
     def second_derivative(self, T, multiplier, direction):
         """Change of the gradient along a direction; `multiplier` is that of T."""
-        Q, slope = T.T @ T, direction.T @ T + T.T @ direction
+        Q, slope = T.T @ T, direction.T @ T
+        slope = slope + slope.T
         size = np.linalg.norm(slope)
         width = 1e-5 * max(1.0, np.linalg.norm(Q)) / size if size > 0 else 1.0
-        change = eta2_moments(Q + width * slope, self.hidden).second
-        change = (change - eta2_moments(Q - width * slope, self.hidden).second) / (2 * width)
+        change = hidden_moments(Q + width * slope, self.hidden).second
+        change = (change - hidden_moments(Q - width * slope, self.hidden).second) / (2 * width)
         return direction @ (self.A + multiplier) + self.alpha * T @ change
-
-    def multiplier(self, T):
-        return self.alpha * eta2_moments(T.T @ T, self.hidden).second
 
 
 def _minimise(A, root, alpha, start, hidden):
@@ -163,29 +162,29 @@ def _minimise(A, root, alpha, start, hidden):
 
 def _newton(problem, T, scale):
     """Take Newton steps as long as each at least halves the gradient; return T and its size."""
-    gradient = problem.value_and_gradient(T)[1]
+    _, gradient, multiplier = problem.evaluate(T)
     size = np.linalg.norm(gradient) / scale
     while size > 0.1 * SOLVED:
-        step = _newton_step(problem, T, gradient, accuracy=min(0.1, size))
+        step = _newton_step(problem, T, gradient, multiplier, accuracy=min(0.1, size))
         if step is None:
             break
-        new_gradient = problem.value_and_gradient(T + step)[1]
+        _, new_gradient, new_multiplier = problem.evaluate(T + step)
         new_size = np.linalg.norm(new_gradient) / scale
         if not new_size < 0.5 * size:
             break
-        T, gradient, size = T + step, new_gradient, new_size
+        T, gradient, multiplier, size = T + step, new_gradient, new_multiplier, new_size
     return T, size
 
 
-def _newton_step(problem, T, gradient, accuracy):
+def _newton_step(problem, T, gradient, multiplier, accuracy):
     r"""Solve for a Newton step by conjugate gradients, preconditioned by $(A+\Gamma)^{-1}$.
 
     Return None where the problem is not convex.
     """
-    multiplier = problem.multiplier(T)
-    if np.linalg.eigvalsh(problem.A + multiplier)[0] <= 0:
+    values, vectors = np.linalg.eigh(problem.A + multiplier)
+    if values[0] <= 0:
         return None
-    preconditioner = np.linalg.inv(problem.A + multiplier)
+    preconditioner = (vectors / values) @ vectors.T
     step, residual = np.zeros_like(T), -gradient
     direction = preconditioned = residual @ preconditioner
     norm = first = np.sum(residual * preconditioned)
@@ -208,13 +207,13 @@ def _trust_region(problem, start, scale):
     shape = start.shape
 
     def value_and_gradient(flat):
-        value, gradient = problem.value_and_gradient(flat.reshape(shape))
+        value, gradient, _ = problem.evaluate(flat.reshape(shape))
         return value, gradient.ravel()
 
     def product(flat, direction):
         T = flat.reshape(shape)
-        image = problem.second_derivative(T, problem.multiplier(T), direction.reshape(shape))
-        return image.ravel()
+        multiplier = problem.evaluate(T)[2]
+        return problem.second_derivative(T, multiplier, direction.reshape(shape)).ravel()
 
     found = minimize(
         value_and_gradient,

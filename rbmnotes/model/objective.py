@@ -20,10 +20,9 @@ from rbmnotes._validation import finite_array, real_values, square_matrix
 from rbmnotes.model.hidden_sum import (
     HiddenMoments,
     check_states,
-    discrete_moments,
-    gaussian_moments,
+    hidden_moments,
 )
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
+from rbmnotes.model.priors import Prior, Rademacher, check_prior
 
 
 @dataclass(frozen=True)
@@ -141,10 +140,8 @@ def eta2_moments(Q, hidden: Prior = Rademacher(), field=None) -> HiddenMoments:
     Q, k = 0.5 * (Q + Q.T), len(Q)
     if field is not None:
         field = finite_array(field, "field", (k,)).astype(np.float64, copy=False)
-    if isinstance(check_prior(hidden, "hidden"), Gaussian):
-        return gaussian_moments(Q, field)
-    check_states(hidden, k, "Q")
-    return discrete_moments(Q, hidden, field)
+    check_states(check_prior(hidden, "hidden"), k, "Q")
+    return hidden_moments(Q, hidden, field)
 
 
 def effective_average(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import eta2, harness, rbm
+from benchmarks import amp, eta2, harness, rbm
 from benchmarks.harness import Row, Timing, format_table, measure
 
 ROOT = Path(__file__).parents[1]
@@ -202,6 +202,37 @@ def test_scikit_learns_machine_is_translated():
     np.testing.assert_allclose(difference, difference[0], atol=1e-5)  # its data are float32
 
 
+def test_amp_benchmark_runs():
+    # one iteration is a difference of two timings: at this size it may even come out negative
+    rows = amp.run(n=400, d=100, units=(1, 3))
+    assert [row.work.split(":")[0].split(",")[0] for row in rows] == (
+        ["k=1"] * 7 + ["k=3"] * 7 + ["fixed_point"]
+    )
+    assert all(row.median > 0 for row in rows if "iteration" not in row.work)
+    assert [row.target for row in rows if row.work.startswith("k=3")] == [""] * 4 + [
+        "<= 0.6",
+        "",
+        "",
+    ]
+    assert rows[-1].target == "<= 1"
+    assert amp.ITERATION == {1: 0.7, 2: 0.7, 10: 1.3}
+    assert amp.PROXIMAL == {2: 0.1, 10: 0.35}
+
+
+def test_amp_benchmark_checks_results_first(monkeypatch):
+    # a proximal point that is none must stop the benchmark before anything is timed
+    right = amp.proximal_sums
+
+    def wrong(omega, V, hidden, z):
+        g, derivative = right(omega, V, hidden, z)
+        return g * (1 + 1e-6), derivative
+
+    monkeypatch.setattr(amp, "proximal_sums", wrong)
+    monkeypatch.setattr(amp, "measure", lambda *_, **__: pytest.fail("timed"))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        amp.run(n=400, d=100, units=(1,))
+
+
 def test_command_without_a_name_lists_them():
     result = run_module()
     assert result.returncode == 0
@@ -212,7 +243,7 @@ def test_command_without_a_name_lists_them():
 def test_command_refuses_an_unknown_name():
     result = run_module("eta2", "nonsense")
     assert result.returncode == 2
-    assert "unknown benchmark nonsense; choose from eta2" in result.stderr
+    assert "unknown benchmark nonsense; choose from amp, eta2" in result.stderr
     assert result.stdout == ""  # refused before anything ran
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments import images, paths, recovery, theorem1
+from rbmnotes.experiments import images, paths, recovery, starts, theorem1
 from rbmnotes.experiments.experiment import Experiment, Scale, canonical, grid
 from rbmnotes.experiments.store import read_exported
 from rbmnotes.model.order_parameters import matched_overlap
@@ -47,8 +47,8 @@ def _predict_pca(parameters):
 _SNR = [round(snr, 6) for snr in recovery.SNR]
 _PCA_GRID = grid(alpha=[recovery.ALPHA], snr=_SNR, d=recovery.INSTANCES)
 
-_PATH_INSTANCES = {1000: 60, 2000: 60, 4000: 40, 8000: 20}
-_PATH_GRID = grid(d=_PATH_INSTANCES, setting=paths.SETTINGS)
+_PATH_INSTANCES = 144  # the interval of a rate is narrow enough to decide
+_PATH_GRID = grid(d=[1000, 2000, 4000, 8000], setting=paths.SETTINGS)
 
 _RECOVERY_SNR = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0]
 
@@ -66,6 +66,11 @@ _TRAINING_GRID = grid(
     n_epochs=[30],
 )
 _BASELINES = ({"name": "mean image"}, {"name": "PCA"})
+
+
+def _starts_grid(d):
+    return tuple({"k": k, "snr": snr, "d": d} for k, snr in starts.SETTINGS)
+
 
 _ALL = (
     Experiment(
@@ -91,12 +96,22 @@ _ALL = (
     ),
     Experiment(
         name="paths",
-        version=1,
+        version=2,
         description="AMP-RBM against state evolution, iteration by iteration (Figure 1, left)",
         measure=paths.measure_path,
         scales={
             "quick": Scale(grid(d=[250, 500], setting=paths.SETTINGS), 10),
-            "paper": Scale(_PATH_GRID, [_PATH_INSTANCES[point["d"]] for point in _PATH_GRID]),
+            "paper": Scale(_PATH_GRID, _PATH_INSTANCES),
+        },
+    ),
+    Experiment(
+        name="starts",
+        version=1,
+        description="AMP-RBM from random starts on equal signals: gradient, cap, signals found",
+        measure=starts.measure_start,
+        scales={
+            "quick": Scale(_starts_grid(d=200), 5),
+            "paper": Scale(_starts_grid(d=1000), 20),
         },
     ),
     Experiment(
@@ -125,13 +140,13 @@ _ALL = (
     ),
     Experiment(
         name="recovery",
-        version=1,
+        version=2,
         description="Overlap against the strength: AMP-RBM and PCA beside theory (Figure 1, right)",
         measure=recovery.measure_recovery,
         predict=recovery.predict_recovery,
         scales={
             "quick": Scale(_recovery_grid([0.6, 1.0, 1.4], d=200), 4),
-            "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=500), 12),
+            "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 20),
         },
         figure=1,
     ),

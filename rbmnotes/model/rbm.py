@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from rbmnotes._validation import finite_array, positive_integer, random_generator
-from rbmnotes.model.hidden_sum import MAX_STATES
+from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.objective import (
     Gradient,
     ModelAverage,
@@ -304,8 +304,7 @@ class RBM:
             raise ValueError(
                 f"hidden must have a finite support for a sum over its states; got {self.hidden!r}"
             )
-        if len(self.hidden.support) ** self.k > MAX_STATES:
-            raise ValueError(f"W: {self.k} hidden units have more than {MAX_STATES} states")
+        check_states(self.hidden, self.k, "W")
         half = self.k // 2
         first, first_log = joint_states(self.hidden, half)
         second, second_log = joint_states(self.hidden, self.k - half)

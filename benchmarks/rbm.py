@@ -57,7 +57,7 @@ def run(n: int | None = None, budgets=BUDGETS, k: int = K) -> list[Row]:
         print("scikit-learn is not installed: its RBM is skipped")
     else:
         methods["scikit-learn, float32"] = partial(_ScikitLearn, train, k)
-    return _epoch_rows(methods) + _likelihood_rows(methods, test, budgets)
+    return _epoch_rows(methods) + _unit_rows(train) + _likelihood_rows(methods, test, budgets)
 
 
 def _epoch_rows(methods):
@@ -74,6 +74,19 @@ def _epoch_rows(methods):
         )
         for name, seconds in times.items()
     ]
+
+
+def _unit_rows(train):
+    """More hidden units: one pass over 2,000 images."""
+    train = train[:2000]
+    work = {}
+    for k, name, options in (
+        (16, "tangent", {"method": "tangent"}),
+        (20, "tangent", {"method": "tangent"}),
+        (16, "exact, batch 500", {"method": "exact", "batch_size": 500}),
+    ):
+        work[f"k={k}, {name}: 2,000 images"] = _Ours(train, k, options, RATES[0]).epoch
+    return [Row(name, seconds) for name, seconds in measure(work, ROUNDS).medians.items()]
 
 
 def _likelihood_rows(methods, test, budgets):

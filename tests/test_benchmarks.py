@@ -181,6 +181,7 @@ def test_rbm_benchmark_runs():
     names = {row.work.removesuffix(": epoch") for row in epochs}
     assert {"CD-1", "CD-10", "PCD-1", "Theorem 1", "tangent", "exact, batch 500"} <= names
     assert len(scores) == 2 * len(epochs)
+    assert len(rows) == len(epochs) + len(scores) + 3  # the rest: more hidden units
     targets = {row.work: row.target for row in epochs}
     if "scikit-learn, float32" in names:
         assert targets["CD-1: epoch"] == "<= 0.25"

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import rbmnotes as rn
 from rbmnotes.experiments import images
+from rbmnotes.experiments.registry import load_results
 
 
 def signs(n, rng=0):
@@ -91,3 +93,73 @@ def test_error_rate_counts_uncertain_pixels_only():
     restored[1, 392:] = -1.0  # wrong where it was observed: not counted
     flip = images.OCCLUSIONS["top"] * 0.5
     np.testing.assert_array_equal(images.error_rate(original, restored, flip), [1.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def trained():
+    scores = []
+
+    def score(epoch, rbm, seconds):
+        scores.append(images.log_likelihoods(rbm, rn.fashion_mnist().test[:1000].astype(float)))
+
+    return images.train("tangent", 2, rng=3, callback=score).rbm, scores
+
+
+def test_training_on_all_images_learns(trained):
+    """Two epochs: far above independent pixels, and Theorem 1 promises less than there is."""
+    _, scores = trained
+    data = rn.fashion_mnist()
+    mean = np.clip(data.train.mean(axis=0, dtype=float), -0.9999, 0.9999)
+    independent = np.log((1 + data.test[:1000] * mean) / 2).sum(axis=1).mean()
+    assert scores[0]["exact"] < scores[1]["exact"]
+    assert scores[1]["exact"] > independent + 50
+    assert all(score["effective"] < score["exact"] for score in scores)
+
+
+def test_measured_rows_are_one_an_epoch():
+    rows = images.measure_training({"name": "CD-1", "n_epochs": 2}, np.random.default_rng(0))
+    assert [row["epoch"] for row in rows] == [1, 2]
+    for row in rows:
+        assert -500 < row["exact"] < -200
+        assert row["exact_train"] == pytest.approx(row["exact"], abs=15)
+        assert row["diverged"] is False
+
+
+def test_a_machine_restores_better_than_the_mean_image(trained):
+    data = rn.fashion_mnist()
+    methods = {
+        "mean": images.MeanImage(data.train).restore,
+        **images.rbm_restorers(trained[0]),
+    }
+    table = images.restoration_table(methods, data.test[:500], seed=1, tasks=("left", "noise 0.4"))
+    errors = table.set_index(["task", "method"])
+    for task in ("left", "noise 0.4"):
+        of = errors.loc[task]
+        spread = 4 * of.standard_error.max()
+        assert of.error["posterior"] < of.error["mean"] - spread
+        assert of.error["posterior"] < of.error["gibbs"]  # the best guess beats a sampled one
+
+
+def test_baseline_rows_agree_with_counting():
+    data = rn.fashion_mnist()
+    rows = images.measure_restoration({"name": "mean image"}, np.random.default_rng(0))
+    top = next(r for r in rows if r["task"] == "top" and r["restored_by"] == "mean")
+    guess = np.where(data.train.mean(axis=0, dtype=float) >= 0, 1, -1)
+    wrong = (data.test != guess)[:, images.OCCLUSIONS["top"]]
+    assert top["error"] == pytest.approx(wrong.mean(), abs=1e-12)
+
+
+def test_recipes_are_complete():
+    assert images.RECIPES.keys() == images.METHODS.keys()
+    for recipe in images.RECIPES.values():
+        assert recipe["learning_rate"] in images.LEARNING_RATES
+        assert recipe["batch_size"] in images.BATCH_SIZES
+
+
+def test_recipes_are_what_the_stored_grid_chose():
+    table = load_results("training", "paper")
+    last = table[table.epoch == table.n_epochs]
+    for name, recipe in images.RECIPES.items():
+        settings = last[last.name == name].groupby(["learning_rate", "batch_size"])
+        best = settings.exact_train.mean().idxmax()
+        assert best == (recipe["learning_rate"], recipe["batch_size"])

@@ -125,6 +125,20 @@ _ALL = (
         },
     ),
     Experiment(
+        name="units",
+        version=1,
+        description="Fashion-MNIST: exact log-likelihood with 10, 16 and 20 hidden units",
+        measure=images.measure_training,
+        scales={
+            "quick": Scale(grid(name=["tangent"], k=[2, 4], n_epochs=[1]), 1),
+            "paper": Scale(
+                grid(name=["Theorem 1", "tangent"], k=[10, 16, 20], n_epochs=[5])
+                + grid(name=["exact"], k=[10, 16], n_epochs=[5]),
+                1,
+            ),
+        },
+    ),
+    Experiment(
         name="restoration",
         version=1,
         description="Fashion-MNIST: pixels wrong after restoring half and noisy images (Figure 3)",

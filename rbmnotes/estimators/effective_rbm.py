@@ -36,7 +36,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Whether to clip inputs outside $[0,1]$, which otherwise are refused.
     verbose : int
         If not zero, print the mean log-likelihood after each pass.
-    random_state : int, RandomState instance or None
+    random_state : int or numpy.random.RandomState, optional
         Of the start and the batches.
 
     Attributes

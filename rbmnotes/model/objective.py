@@ -99,7 +99,7 @@ def eta1_hessian(z, hidden: Prior = Rademacher()) -> np.ndarray:
 def eta2(Q, hidden: Prior = Rademacher(), field=None) -> float:
     r"""Return $\eta_2(Q)=\log E_he^{\frac12h^\top Qh+f^\top h}$ (paper eq. 7; $f$ is ours).
 
-    With biases, $\log Z\to\eta_2(W^\top W/d,\ f=b+W^\top a/d)+\|a\|^2/2d$.
+    With biases, $\log Z\to\eta_2(Q,f)+\|a\|^2/2d$ where $f=b+W^\top a/d$.
 
     Parameters
     ----------

@@ -50,9 +50,21 @@ class Adam:
 
         Parameters
         ----------
-        parameters, gradient : float64 arrays of one shape, contiguous
+        parameters, gradient : contiguous float64 arrays of one shape
             The same shape in every call.
+
+        Raises
+        ------
+        ValueError
+            If the parameters cannot be moved in place, or a shape differs.
         """
+        if parameters.dtype != np.float64 or not parameters.flags.c_contiguous:
+            raise ValueError("parameters must be a contiguous float64 array")
+        if gradient.shape != parameters.shape:
+            raise ValueError(
+                f"gradient must have the shape of parameters, {parameters.shape}; "
+                f"got {gradient.shape}"
+            )
         if self._mean is None:
             self._mean, self._square = np.zeros(parameters.size), np.zeros(parameters.size)
         self.n_steps += 1

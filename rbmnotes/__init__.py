@@ -5,6 +5,12 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 """
 
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
+from rbmnotes.algorithms.descent import (
+    DescentHistory,
+    DescentResult,
+    adam,
+    gradient_descent,
+)
 from rbmnotes.algorithms.likelihood_training import (
     RBMTraining,
     TrainingHistory,
@@ -34,6 +40,7 @@ from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
+from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
@@ -53,10 +60,13 @@ from rbmnotes.theory.state_evolution import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "DMFT",
     "RBM",
     "AMPHistory",
     "AMPResult",
     "Bernoulli",
+    "DescentHistory",
+    "DescentResult",
     "Discrete",
     "FashionMNIST",
     "FixedPoint",
@@ -75,9 +85,11 @@ __all__ = [
     "StateEvolution",
     "TrainingHistory",
     "TrainingResult",
+    "adam",
     "amp_rbm",
     "bayes_overlap",
     "bbp_snr",
+    "dmft",
     "equal_snr_pca_overlap",
     "eta1",
     "eta1_gradient",
@@ -86,6 +98,7 @@ __all__ = [
     "eta2_moments",
     "fashion_mnist",
     "fixed_point",
+    "gradient_descent",
     "haar_overlap",
     "independent_start",
     "informed_start",

@@ -11,12 +11,13 @@ from rbmnotes import (
     Gaussian,
     Rademacher,
     SpikedModel,
+    adam,
     amp_rbm,
+    gradient_descent,
     informed_start,
     loss,
     loss_gradient,
 )
-from rbmnotes.algorithms.descent import adam, gradient_descent
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
@@ -221,3 +222,13 @@ def test_adam_needs_a_positive_rate():
     with pytest.raises(ValueError, match=r"^learning_rate\b"):
         adam(DATA.X, START, 0.0, 2)
     assert gradient_descent(DATA.X, START, 0.0, 2).n_iter == 2
+
+
+def test_adam_is_the_function():
+    # its module and the module of its update have the same name
+    import rbmnotes
+    import rbmnotes.algorithms.adam
+
+    assert rbmnotes.adam is adam
+    assert callable(rbmnotes.adam)
+    assert hasattr(rbmnotes.algorithms.adam, "Adam")

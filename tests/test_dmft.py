@@ -23,18 +23,18 @@ from rbmnotes import (
     Gaussian,
     Rademacher,
     SpikedModel,
+    dmft,
     eta1,
     eta1_gradient,
     eta1_hessian,
     eta2,
     eta2_moments,
     fixed_point,
+    gradient_descent,
     informed_start,
 )
-from rbmnotes.algorithms.descent import gradient_descent
 from rbmnotes.experiments.evidence import compare_paths
 from rbmnotes.theory._dmft_paths import advance_paths, negative_phase
-from rbmnotes.theory.dmft import dmft
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
@@ -676,8 +676,7 @@ def test_the_number_of_threads_does_not_matter():
     # bit for bit: in a process of its own, where more than one thread is allowed
     code = (
         "import numba, numpy as np\n"
-        "from rbmnotes import SpikedModel\n"
-        "from rbmnotes.theory.dmft import dmft\n"
+        "from rbmnotes import SpikedModel, dmft\n"
         "results = []\n"
         "for threads in (1, 2, 3):\n"
         "    numba.set_num_threads(threads)\n"

@@ -16,6 +16,7 @@ from rbmnotes._validation import (
 from rbmnotes.algorithms.adam import Adam
 from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
+from rbmnotes.model.products import times, transposed_times
 
 LARGEST_OVERLAP = 1e8
 """Self overlap above which a run counts as diverged."""
@@ -219,12 +220,12 @@ def _descend(
 def _evaluate(X, W, hidden, moments, included, batch_fraction):
     r"""Return the objective, $d$ times its gradient, and the gradient that the step follows."""
     n, d = X.shape
-    fields = (X @ W.astype(X.dtype, copy=False)).astype(np.float64, copy=False) / np.sqrt(d)
+    fields = times(X, W) / np.sqrt(d)
     loss = (n * moments.eta2 - eta1(fields, hidden).sum()) / d
     clamped = eta1_gradient(fields, hidden)
     if included is not None:
         clamped = np.hstack([clamped, clamped * (included / batch_fraction)[:, None]])
-    pull = (clamped.astype(X.dtype, copy=False).T @ X).T.astype(np.float64) / np.sqrt(d)
+    pull = transposed_times(X, clamped) / np.sqrt(d)
     penalty, k = n / d * W @ moments.second, W.shape[1]
     return float(loss), penalty - pull[:, :k], penalty - pull[:, -k:]
 

@@ -80,7 +80,7 @@ def draw_paths(prior_u: Prior, r: int, k: int, n_steps: int, n_paths: int, sampl
     if sampling == "sobol":
         points = qmc.Sobol(r + n_steps * k, rng=rng).random(n_paths)
         np.clip(points, 1e-12, 1.0 - 1e-12, out=points)
-        U, noise = _quantile(prior_u, points[:, :r]), ndtri(points[:, r:])
+        U, noise = prior_u.quantile(points[:, :r]), ndtri(points[:, r:])
     else:
         U = prior_u.sample((n_paths, r), rng)
         noise = rng.standard_normal((n_paths, n_steps * k))
@@ -168,7 +168,7 @@ def negative_phase(field, Q, hidden: Prior, cycles: int, rng) -> tuple[np.ndarra
     square : (k, k) array
         $E[\eta_1'(f_m)\eta_1'(f_m)^\top]$.
     """
-    k, root = len(Q), square_root(Q)
+    k, root = len(Q), square_root(Q, "Q")
     if not isinstance(hidden, Discrete) or len(hidden.support) ** k > MAX_STATES:
         for _ in range(cycles):
             s = hidden.sample_tilted(field, rng)
@@ -189,13 +189,6 @@ def negative_phase(field, Q, hidden: Prior, cycles: int, rng) -> tuple[np.ndarra
     mean, slope = hidden.tilted_mean(fields), hidden.tilted_variance(fields).mean(axis=1)
     second = (occupation[:, None] * states).T @ mean.mean(axis=1) + np.diag(occupation @ slope)
     return second, np.einsum("s,sia,sib->ab", occupation, mean, mean) / CHAIN_POINTS
-
-
-def _quantile(prior, uniform):
-    if isinstance(prior, Discrete):
-        edges = np.cumsum(prior.probabilities)[:-1]
-        return np.array(prior.support)[np.searchsorted(edges, uniform, side="right")]
-    return ndtri(uniform)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -5,6 +5,7 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 """
 
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
+from rbmnotes.algorithms.contrastive import contrastive_divergence
 from rbmnotes.algorithms.descent import (
     DescentHistory,
     DescentResult,
@@ -89,6 +90,7 @@ __all__ = [
     "amp_rbm",
     "bayes_overlap",
     "bbp_snr",
+    "contrastive_divergence",
     "dmft",
     "equal_snr_pca_overlap",
     "eta1",

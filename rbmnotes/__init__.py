@@ -41,6 +41,7 @@ from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
+from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.limits import (
     bayes_overlap,
@@ -66,6 +67,7 @@ __all__ = [
     "AMPHistory",
     "AMPResult",
     "Bernoulli",
+    "ContrastivePoint",
     "DescentHistory",
     "DescentResult",
     "Discrete",
@@ -91,6 +93,7 @@ __all__ = [
     "bayes_overlap",
     "bbp_snr",
     "contrastive_divergence",
+    "contrastive_fixed_point",
     "dmft",
     "equal_snr_pca_overlap",
     "eta1",

@@ -1,0 +1,273 @@
+r"""Where contrastive divergence ends: its bias and its noise, for one unit and one signal (ours).
+
+At long times the mean-field theory of CD-$m$ closes. The negative phase enters it through a penalty
+$\alpha c$ and the variance $N$ of a white noise,
+
+.. math::
+    c=E\big[s\,F(f)+F'(f)\big],\qquad N=\alpha E\,F(f)^2,\qquad f=qs+\sqrt q\,G_1,
+
+with $F=\eta_1'$ and $s$ the hidden unit of the last cycle: drawn at a field on the data, then
+moved $m-1$ times by the transitions of the Gibbs chain.
+
+*Bias.* Without noise, at a vanishing learning rate, the equations are those of state evolution with
+$2\eta_2'(q)$ replaced by $c$: $z=\omega+VF(z)$, $\omega\sim N(\lambda mU,q)$, $g=F(z)$ and
+
+.. math::
+    V=\frac1{\alpha(c-E\,\partial_\omega g)},\qquad m=V\lambda\alpha E[Ug],\qquad
+    q=m^2+V^2\alpha E\,g^2.
+
+CD is unbiased where $c=2\eta_2'(q)$: always for a Rademacher unit, since
+$E[s\tanh f|s]=E[\tanh^2f|s]$ makes $c=1$; and for persistent chains, whose hidden units have the
+law $P_h(s)e^{qs^2/2}$ of the model.
+
+*Noise.* Linear deviations follow $\delta W\to(I-\kappa H)\,\delta W+\kappa\nu$ with
+$H=\alpha cI-S$, $S=\frac1dX^\top F'X$. Since
+$\kappa^2[I-(I-\kappa H)^2]^{-1}=\frac\kappa2[H^{-1}+(\frac2\kappa I-H)^{-1}]$, their variances are
+
+.. math::
+    q-q_0=T(V+V_2),\qquad
+    {\rm var}\,h_\mu=T\Big(\frac V{1-Vs_\mu}+\frac{V_2}{1+V_2s_\mu}\Big),\qquad T=\frac{\kappa N}2,
+    \qquad\frac1{V_2}=\frac2\kappa-\alpha c+\alpha E\frac{s}{1+V_2s},
+
+with $s_\mu=F'(z_\mu)$; $V$ is the trace of the resolvent of $S$ at $\alpha c$, $V_2$ that at
+$\alpha c-\frac2\kappa$, of the other sign. In small steps $V_2$ vanishes, and weights at a
+temperature $T$ have the law of Gibbs: given $\omega\sim N(\lambda mU,q_0)$ the field of a sample
+has the density $\propto\exp\frac1T[\eta_1(z)-\frac{(z-\omega)^2}{2V}]$. Here it is taken at the
+temperature that gives it the variance above, $g$ becomes $(\langle z\rangle-\omega)/V$, and $q_0$
+takes the place of $q$. That is exact to first order in the noise at any learning rate, and
+to first order in $\kappa$. There is no stationary state past the $\kappa$ at which $V_2$ ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import root as find_root
+
+from rbmnotes._validation import finite_real, not_negative, positive_integer
+from rbmnotes.model.objective import eta2_moments
+from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_prior, check_standardised
+from rbmnotes.model.proximal import response_bound
+from rbmnotes.theory.quadrature import _line_grid
+from rbmnotes.theory.state_evolution import fixed_point
+
+NODES = np.linspace(-9.0, 9.0, 121)
+"""Standard normal variable of the visible units, and the spread of a field at its temperature."""
+NORMAL = np.exp(-0.5 * NODES**2) / np.exp(-0.5 * NODES**2).sum()
+
+
+@dataclass(frozen=True)
+class ContrastivePoint:
+    r"""Stationary state of contrastive divergence for one unit and one signal.
+
+    Attributes
+    ----------
+    m, q, V : float
+        Signal overlap, self overlap, response.
+    overlap : float
+        $m/\sqrt q$.
+    penalty : float
+        $c$, to be compared with $\langle h^2\rangle_q$ of the likelihood.
+    second_moment : float
+        $\langle h^2\rangle_q$.
+    noise : float
+        $N$, the variance of the noise of a step over the square of the learning rate.
+    temperature : float
+        $T=\kappa N/2$.
+    V2 : float
+        Response to the fastest modes; zero for small steps.
+    converged : bool
+        Whether the equations hold to 1e-9 with $V$ in its range.
+    message : str
+        What happened.
+    """
+
+    m: float
+    q: float
+    V: float
+    overlap: float
+    penalty: float
+    second_moment: float
+    noise: float
+    temperature: float
+    V2: float
+    converged: bool
+    message: str
+
+
+def negative_moments(law, q: float, hidden: Discrete, cycles: int, persistent: bool = False):
+    r"""Return $c$ and $N/\alpha$ of the negative phase of one unit.
+
+    Parameters
+    ----------
+    law : (s,) array
+        Law of the hidden unit on the data, over the support.
+    q : float
+        Self overlap, positive.
+    hidden : Discrete
+    cycles : int
+        Number $m$ of cycles.
+    persistent : bool
+        Whether chains have forgotten the data: then neither `law` nor `cycles` matters.
+
+    Returns
+    -------
+    penalty, square : float
+    """
+    s = np.array(hidden.support)
+    f = q * s[:, None] + np.sqrt(q) * NODES
+    mean = hidden.tilted_mean(f)
+    if persistent:
+        law = _tilted_law(hidden, 0.0, 0.5 * q * s * s)
+    else:
+        transition = np.einsum("j,ijs->is", NORMAL, _tilted_law(hidden, f))
+        law = law @ np.linalg.matrix_power(transition, cycles - 1)
+    per_state = (s[:, None] * mean + hidden.tilted_variance(f)) @ NORMAL
+    return float(law @ per_state), float(law @ (mean**2 @ NORMAL))
+
+
+def _tilted_law(hidden, z, extra=0.0):
+    """Probabilities of the support, on the last axis, in a field and with extra log weights."""
+    terms = np.log(hidden.probabilities) + np.multiply.outer(z, hidden.support) + extra
+    terms = np.exp(terms - terms.max(axis=-1, keepdims=True))
+    return terms / terms.sum(axis=-1, keepdims=True)
+
+
+def contrastive_fixed_point(
+    alpha: float,
+    snr: float,
+    hidden: Prior = Rademacher(),
+    cycles: int = 1,
+    learning_rate: float = 0.0,
+    persistent: bool = False,
+    prior_u: Prior = Rademacher(),
+) -> ContrastivePoint:
+    r"""Solve for the end of CD-$m$, $k=r=1$, on the branch of the likelihood's fixed point (ours).
+
+    Parameters
+    ----------
+    alpha : float
+        Sample ratio.
+    snr : float
+        Signal strength.
+    hidden : Discrete
+        Law of the hidden unit.
+    cycles : int
+        Number $m$ of Gibbs cycles.
+    learning_rate : float
+        $\kappa\ge0$; zero for the bias alone.
+    persistent : bool
+        Whether chains are persistent.
+    prior_u : Discrete
+        Law of a latent variable: zero mean, unit variance.
+
+    Returns
+    -------
+    ContrastivePoint
+        Also if it was not found; then `converged` is false and the message says why.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    alpha = finite_real(alpha, "alpha", above=0.0)
+    snr = finite_real(not_negative(snr, "snr"), "snr")
+    rate = finite_real(not_negative(learning_rate, "learning_rate"), "learning_rate")
+    cycles = positive_integer(cycles, "cycles")
+    for name, prior in (("hidden", check_prior(hidden, "hidden")), ("prior_u", prior_u)):
+        if not isinstance(prior, Discrete):
+            raise ValueError(f"{name} must have a finite support; got {prior!r}")
+    check_standardised(prior_u, "prior_u")
+    likelihood = fixed_point(alpha, snr, hidden, prior_u)
+    if not likelihood.converged:
+        return _not_found(f"the likelihood has no such fixed point: {likelihood.message}")
+
+    def follow(state):
+        m, q0, V, T, V2 = state
+        average = _field_averages(snr * m, q0, V, T, V2, hidden, prior_u)
+        q = q0 + T * (V + V2)
+        penalty, square = negative_moments(average.law, q, hidden, cycles, persistent)
+        V_next = 1.0 / (alpha * (penalty - average.slope))
+        m_next = V_next * snr * alpha * average.ug
+        q0_next = m_next**2 + V_next**2 * alpha * average.gg
+        fastest = rate and 1.0 / (2.0 / rate + alpha * (average.damping - penalty))
+        next_state = np.array((m_next, q0_next, V_next, 0.5 * rate * alpha * square, fastest))
+        return next_state, penalty, alpha * square
+
+    def residual(state):
+        if not (state[1] > 0 and 0 < state[2] < response_bound(hidden) and min(state[3:]) >= 0):
+            return np.full(5, 1e3)
+        return follow(state)[0] - state
+
+    state = np.array([likelihood.m, likelihood.q, likelihood.V, 0.0, 0.0])
+    if rate > 0:
+        slow = contrastive_fixed_point(alpha, snr, hidden, cycles, 0.0, persistent, prior_u)
+        if not slow.converged:
+            return slow
+        state[:3] = slow.m, slow.q, slow.V
+        for _ in range(100):  # noise and fastest modes, at the place without noise
+            state[3:] = np.maximum(follow([*state[:3], 0.0, state[4]])[0][3:], 0.0)
+    solution = find_root(residual, state, options={"xtol": 1e-13})
+    if not np.max(np.abs(residual(solution.x))) < 1e-9:
+        return _not_found("no stationary state found near the likelihood's")
+    m, q0, V, T, V2 = map(float, solution.x)
+    _, penalty, noise = follow(solution.x)
+    q = q0 + T * (V + V2)
+    return ContrastivePoint(
+        m=m,
+        q=q,
+        V=V,
+        overlap=m / float(np.sqrt(q)),
+        penalty=penalty,
+        second_moment=float(eta2_moments([[q]], hidden).second[0, 0]),
+        noise=noise,
+        temperature=T,
+        V2=V2,
+        converged=True,
+        message="converged",
+    )
+
+
+def _not_found(message):
+    return ContrastivePoint(*[np.nan] * 9, False, message)
+
+
+@dataclass(frozen=True)
+class _FieldAverages:
+    r"""$E[Ug]$, $E\,g^2$, $E\,\partial_\omega g$, $E\frac s{1+V_2s}$, and the hidden unit's law."""
+
+    ug: float
+    gg: float
+    slope: float
+    damping: float
+    law: np.ndarray
+
+
+def _field_averages(drift, q0, V, T, V2, hidden, prior_u) -> _FieldAverages:
+    """Average over the samples, on a grid of the most likely field of each."""
+    totals, law = np.zeros(4), np.zeros(len(hidden.support))
+    for u, weight in zip(prior_u.support, prior_u.probabilities, strict=True):
+        low, high, count = _line_grid(drift * u, q0, V, hidden)
+        z, step = np.linspace(low, high, count, retstep=True)
+        g, curvature = hidden.tilted_mean(z), hidden.tilted_variance(z)
+        omega, jacobian = z - V * g, 1.0 - V * curvature
+        deviation = omega - drift * u
+        density = np.exp(-0.5 * deviation**2 / q0) / np.sqrt(2 * np.pi * q0)
+        measure = weight * step * density * jacobian
+        states = _tilted_law(hidden, z)
+        if T > 0.0:
+            variance = T * (V / jacobian + V2 / (1.0 + V2 * curvature))
+            temperature = (variance * jacobian / V)[:, None]
+            x = z[:, None] + np.sqrt(variance)[:, None] * NODES
+            log_weight = (hidden.log_mgf(x) - (x - omega[:, None]) ** 2 / (2 * V)) / temperature
+            inner = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+            inner /= inner.sum(axis=1, keepdims=True)
+            g = (np.sum(inner * x, axis=1) - omega) / V
+            states = np.einsum("ij,ijs->is", inner, _tilted_law(hidden, x))
+        slope = deviation * g / q0  # integrated by parts
+        damping = curvature / (1.0 + V2 * curvature)
+        totals += np.array([u * g, g * g, slope, damping]) @ measure
+        law += measure @ states
+    return _FieldAverages(*totals, law)

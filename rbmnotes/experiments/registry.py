@@ -182,7 +182,7 @@ _ALL = (
         measure=dynamics.measure_mean_field,
         scales={
             "quick": Scale(grid(setting=dynamics.SETTINGS, n_paths=[2**8]), 8),
-            "paper": Scale(grid(setting=dynamics.SETTINGS, n_paths=[2**13, 2**14]), 16),
+            "paper": Scale(grid(setting=dynamics.SETTINGS, n_paths=[2**14, 2**15]), 16),
         },
     ),
     Experiment(

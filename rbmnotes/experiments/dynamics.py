@@ -39,6 +39,13 @@ THRESHOLDS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 WRONG = 0.9
 """Factor on the responses that the primed quantities use."""
 
+GRADIENT_FLOOR = 1e-4
+"""Predicted size of the gradient below which it is not compared.
+
+The theory's paths are sampled from C with a diagonal larger by a share of 1e-10, so that steps
+shorter than about 1e-5 drown in noise; products in single precision have a floor of 1e-6.
+"""
+
 RESPONSE_PATHS = 2**14
 ALPHA = 2.0
 MODELS = {"one unit": (1.5,), "two units": (1.9, 1.5)}

@@ -44,7 +44,9 @@ from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory._dmft_paths import LANES, advance_paths, draw_paths, negative_phase, ungrouped
 
 JITTER = 1e-10
-"""Added to the diagonal of $C$, relative to its largest entry, before paths are sampled."""
+"""Added to the diagonal of $C$, relative to its largest entry, before paths are sampled.
+
+Its root, 1e-5, is the shortest step between two iterations that the paths resolve."""
 LARGEST_OVERLAP = 1e8
 """Self overlap above which training counts as diverged."""
 
@@ -169,6 +171,8 @@ def dmft(
     -----
     A solve takes time $O(NT^3k^3)$ and the memory of $3NTk$ numbers. As many solves run at a time
     as numba has threads (``numba.set_num_threads``); the result does not depend on that number.
+    Steps of the weights shorter than about $10^{-5}$, root mean square, are not resolved: that much
+    noise keeps the sampling of nearly singular $C$ stable.
     """
     training = _check(model, M0, Q0, learning_rate, n_iter, hidden, method, cycles, batch_fraction)
     n_paths, n_solves = positive_integer(n_paths, "n_paths"), positive_integer(n_solves, "n_solves")

@@ -57,20 +57,23 @@ class DMFT:
 
     Attributes
     ----------
-    M : (T + 1, r, k) array
+    M : (n_iter + 1, r, k) array
         Signal overlaps.
-    C : (T + 1, T + 1, k, k) array
+    C : (n_iter + 1, n_iter + 1, k, k) array
         Two-time overlaps $C(t,s)=\frac1dW^{t\top}W^s$.
-    R : (T + 1, T + 1, k, k) array
+    R : (n_iter + 1, n_iter + 1, k, k) array
         Responses of the weights: $\delta W^t=\delta b^sR(t,s)$ after a kick $\delta b^s$ to the
         gradient of step $s$; zero unless $s<t$.
-    loss : (T + 1,) array
+    loss : (n_iter + 1,) array
         $\alpha(\eta_2(Q_t)-E\,\eta_1(h^t))$, the limit of the objective.
-    M_error, C_error, R_error, loss_error : arrays
-        Standard errors of the means, from the spread of the solves; NaN after a single solve.
-    U : (N, r) array or None
+    M_error : (n_iter + 1, r, k) array
+        Standard error of `M`, from the spread of the solves; NaN after a single solve.
+    C_error : (n_iter + 1, n_iter + 1, k, k) array
+    R_error : (n_iter + 1, n_iter + 1, k, k) array
+    loss_error : (n_iter + 1,) array
+    U : (n_paths, r) array or None
         Latent variables of the paths of the last solve, if these were to be kept.
-    fields : (N, T + 1, k) array or None
+    fields : (n_paths, n_iter + 1, k) array or None
         Fields $h^t$ along these paths.
     message : str
         Empty, or why the dynamics stopped before its last iteration.
@@ -90,7 +93,7 @@ class DMFT:
 
     @property
     def Q(self) -> np.ndarray:
-        """Self overlaps, (T + 1, k, k): `C` at equal times."""
+        """Self overlaps (n_iter + 1, k, k), that is `C` at equal times."""
         times = np.arange(len(self.C))
         return self.C[times, times]
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import rbmnotes as rn
+import rbmnotes.theory.dmft as solver
 from rbmnotes.experiments import dynamics, recovery
 from rbmnotes.experiments.evidence import compare_paths
 
@@ -136,6 +137,18 @@ def test_gradient_size_from_the_weights_own_correlations():
     C = np.einsum("tia,sib->tsab", weights, weights) / 30
     expected = [np.linalg.norm((b - a) / 0.3) / np.sqrt(60) for a, b in pairwise(weights)]
     np.testing.assert_allclose(dynamics.gradient_size(C, 0.3), expected, rtol=1e-12)
+
+
+def test_smallest_gradients_are_noise_of_the_solver(monkeypatch):
+    """The floor under the compared gradients: what is added to C, by its root, and no dynamics."""
+    model, M0, Q0, rate = dynamics.arguments("one unit, large steps")
+    floors = {}
+    for jitter in (1e-10, 1e-12):
+        monkeypatch.setattr(solver, "JITTER", jitter)
+        theory = rn.dmft(model, M0, Q0, rate, 51, 2**10, rng=0, n_solves=2)
+        floors[jitter] = dynamics.gradient_size(theory.C, rate)[[20, 50]]
+    assert floors[1e-10][0] == pytest.approx(floors[1e-12][0], rel=0.02)
+    assert floors[1e-12][1] < 0.5 * floors[1e-10][1] < 0.5 * dynamics.GRADIENT_FLOOR
 
 
 def test_a_bias_of_one_over_d_drops_out():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import rbmnotes as rn
+import rbmnotes.theory.dmft as solver
 from rbmnotes.experiments import dynamics, recovery
 from rbmnotes.experiments.evidence import compare_paths
 
@@ -48,22 +49,16 @@ def theory():
     return pd.DataFrame(rows)
 
 
-def columns_of(table, setting, start, until=50):
-    """Names that start in one of some ways, of times up to a last one, with values."""
-    rows = table[table.setting == setting].dropna(axis="columns", how="all")
-    return [
-        name
-        for name in rows.columns
-        if name.startswith(start)
-        and "(" in name
-        and int(name.split("(")[1].split(",")[0].strip(")")) <= until
-    ]
+def until(names, last):
+    """Those of some names whose latest iteration is not later."""
+    return [name for name in names if int(name.split("(")[1].split(",")[0].strip(")")) <= last]
 
 
 @pytest.mark.parametrize("setting", dynamics.SETTINGS)
 def test_theory_predicts_the_runs(setting, simulated, theory):
     # at d = 400 and below the bias is c/d for the first iterations only
-    columns = columns_of(simulated, setting, ("M", "Q", "C", "loss", "gradient", "below"), 5)
+    kinds = ("M", "Q", "C", "loss", "gradient", "below")
+    columns = until(dynamics.numbers(simulated, setting, *kinds), 5)
     samples = dynamics.without_bias(simulated, setting, columns)
     means, errors = dynamics.predicted(theory, setting, columns)
     noise = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
@@ -75,8 +70,8 @@ def test_theory_predicts_the_runs(setting, simulated, theory):
 @pytest.mark.parametrize("setting", dynamics.SETTINGS)
 def test_fields_less_their_response_are_the_predicted_noise(setting, simulated):
     for prime, verdict in (("", "agrees"), ("'", "disagrees")):
-        columns = columns_of(simulated, setting, (f"mean{prime}", f"noise{prime}"), 15)
-        columns = [name for name in columns if ("'" in name) == bool(prime)]
+        columns = dynamics.numbers(simulated, setting, f"mean{prime}", f"noise{prime}")
+        columns = until(columns, 15)
         samples = dynamics.without_bias(simulated, setting, columns)
         assert compare_paths(samples, np.zeros(len(columns))).verdict == verdict, prime
 
@@ -119,12 +114,41 @@ def test_rows_say_what_they_mean():
         assert row[f"noise{prime}01(15,5)"] == pytest.approx(gap[0, 1], abs=1e-4)
 
 
+def test_numbers_are_found_by_name():
+    names = ["M00(5)", "mean00(5)", "mean'00(5)", "Q00(5)", "below0(5,-1)", "loss(5)", "d"]
+    table = pd.DataFrame([["s", *range(7)], ["other", *range(7)]], columns=["setting", *names])
+    table.loc[0, "Q00(5)"] = np.nan
+    assert dynamics.numbers(table, "s", "M", "Q", "loss") == ["M00(5)", "loss(5)"]
+    assert dynamics.numbers(table, "s", "mean") == ["mean00(5)"]
+    assert dynamics.numbers(table, "s", "mean'", "below") == ["mean'00(5)", "below0(5,-1)"]
+
+
+def test_a_number_along_the_run():
+    columns = {f"M01({t})": [t, t + 0.5, -1.0] for t in reversed(dynamics.RECORDED)}
+    iterations, values = dynamics.along(
+        pd.DataFrame({"setting": ["s", "s", "other"]} | columns), "s", "M01"
+    )
+    np.testing.assert_array_equal(values, iterations[:, None] + [0.0, 0.5])
+
+
 def test_gradient_size_from_the_weights_own_correlations():
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((5, 30, 2))
     C = np.einsum("tia,sib->tsab", weights, weights) / 30
     expected = [np.linalg.norm((b - a) / 0.3) / np.sqrt(60) for a, b in pairwise(weights)]
     np.testing.assert_allclose(dynamics.gradient_size(C, 0.3), expected, rtol=1e-12)
+
+
+def test_smallest_gradients_are_noise_of_the_solver(monkeypatch):
+    """The floor under the compared gradients: what is added to C, by its root, and no dynamics."""
+    model, M0, Q0, rate = dynamics.arguments("one unit, large steps")
+    floors = {}
+    for jitter in (1e-10, 1e-12):
+        monkeypatch.setattr(solver, "JITTER", jitter)
+        theory = rn.dmft(model, M0, Q0, rate, 51, 2**10, rng=0, n_solves=2)
+        floors[jitter] = dynamics.gradient_size(theory.C, rate)[[20, 50]]
+    assert floors[1e-10][0] == pytest.approx(floors[1e-12][0], rel=0.02)
+    assert floors[1e-12][1] < 0.5 * floors[1e-10][1] < 0.5 * dynamics.GRADIENT_FLOOR
 
 
 def test_a_bias_of_one_over_d_drops_out():

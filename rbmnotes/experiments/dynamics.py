@@ -14,6 +14,7 @@ $C(t,s)$; with a prime, when the responses are ten per cent too small.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import numpy as np
@@ -37,6 +38,13 @@ TIMES = (0, 5, 15, 50)
 THRESHOLDS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 WRONG = 0.9
 """Factor on the responses that the primed quantities use."""
+
+GRADIENT_FLOOR = 1e-4
+"""Predicted size of the gradient below which it is not compared.
+
+The theory's paths are sampled from C with a diagonal larger by a share of 1e-10, so that steps
+shorter than about 1e-5 drown in noise; products in single precision have a floor of 1e-6.
+"""
 
 RESPONSE_PATHS = 2**14
 ALPHA = 2.0
@@ -202,6 +210,36 @@ def _noise(h, U, drift, C, R, prime) -> dict:
     return _entries(
         matrices | {(f"noise{prime}", t, s): rest[t].T @ rest[s] / len(U) - C[t, s] for t, s in C}
     )
+
+
+def numbers(table: pd.DataFrame, setting: str, *kinds: str) -> list[str]:
+    """Return the columns of a setting whose names start in one of some ways, such as ``"Q"``.
+
+    Primed quantities are found under their own names only: ``"noise"`` does not stand for
+    ``"noise'"``.
+    """
+    rows = table[table.setting == setting].dropna(axis="columns", how="all")
+    wanted = re.compile(rf"({'|'.join(map(re.escape, kinds))})\d*\(")
+    return [name for name in rows.columns if wanted.match(name)]
+
+
+def along(table: pd.DataFrame, setting: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the iterations at which a number such as ``"M01"`` was kept, and its values.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of one size, or of one number of paths.
+    setting : str
+    name : str
+
+    Returns
+    -------
+    iterations : (m,) array of int
+    values : (m, instances) array
+    """
+    rows = table[table.setting == setting]
+    return np.array(RECORDED), np.array([rows[f"{name}({t})"].to_numpy() for t in RECORDED])
 
 
 def without_bias(table: pd.DataFrame, setting: str, columns) -> np.ndarray:

@@ -171,7 +171,7 @@ _ALL = (
         measure=dynamics.measure_dynamics,
         scales={
             "quick": Scale(grid(model=dynamics.MODELS, d=[100, 200, 400]), 10),
-            "paper": Scale(grid(model=dynamics.MODELS, d=[1000, 2000, 4000]), 72),
+            "paper": Scale(grid(model=dynamics.MODELS, d=[1000, 2000, 4000]), 60),
         },
         figure=2,
     ),
@@ -182,7 +182,7 @@ _ALL = (
         measure=dynamics.measure_mean_field,
         scales={
             "quick": Scale(grid(setting=dynamics.SETTINGS, n_paths=[2**8]), 8),
-            "paper": Scale(grid(setting=dynamics.SETTINGS, n_paths=[2**13, 2**14]), 16),
+            "paper": Scale(grid(setting=dynamics.SETTINGS, n_paths=[2**14, 2**15]), 16),
         },
     ),
     Experiment(
@@ -193,7 +193,7 @@ _ALL = (
         predict=recovery.predict_descent,
         scales={
             "quick": Scale(_recovery_grid([0.6, 1.0, 1.4], d=200), 4),
-            "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 20),
+            "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 10),
         },
     ),
 )

@@ -44,7 +44,9 @@ from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory._dmft_paths import LANES, advance_paths, draw_paths, negative_phase, ungrouped
 
 JITTER = 1e-10
-"""Added to the diagonal of $C$, relative to its largest entry, before paths are sampled."""
+"""Added to the diagonal of $C$, relative to its largest entry, before paths are sampled.
+
+Its root, 1e-5, is the shortest step between two iterations that the paths resolve."""
 LARGEST_OVERLAP = 1e8
 """Self overlap above which training counts as diverged."""
 
@@ -55,20 +57,23 @@ class DMFT:
 
     Attributes
     ----------
-    M : (T + 1, r, k) array
+    M : (n_iter + 1, r, k) array
         Signal overlaps.
-    C : (T + 1, T + 1, k, k) array
+    C : (n_iter + 1, n_iter + 1, k, k) array
         Two-time overlaps $C(t,s)=\frac1dW^{t\top}W^s$.
-    R : (T + 1, T + 1, k, k) array
+    R : (n_iter + 1, n_iter + 1, k, k) array
         Responses of the weights: $\delta W^t=\delta b^sR(t,s)$ after a kick $\delta b^s$ to the
         gradient of step $s$; zero unless $s<t$.
-    loss : (T + 1,) array
+    loss : (n_iter + 1,) array
         $\alpha(\eta_2(Q_t)-E\,\eta_1(h^t))$, the limit of the objective.
-    M_error, C_error, R_error, loss_error : arrays
-        Standard errors of the means, from the spread of the solves; NaN after a single solve.
-    U : (N, r) array or None
+    M_error : (n_iter + 1, r, k) array
+        Standard error of `M`, from the spread of the solves; NaN after a single solve.
+    C_error : (n_iter + 1, n_iter + 1, k, k) array
+    R_error : (n_iter + 1, n_iter + 1, k, k) array
+    loss_error : (n_iter + 1,) array
+    U : (n_paths, r) array or None
         Latent variables of the paths of the last solve, if these were to be kept.
-    fields : (N, T + 1, k) array or None
+    fields : (n_paths, n_iter + 1, k) array or None
         Fields $h^t$ along these paths.
     message : str
         Empty, or why the dynamics stopped before its last iteration.
@@ -88,7 +93,7 @@ class DMFT:
 
     @property
     def Q(self) -> np.ndarray:
-        """Self overlaps, (T + 1, k, k): `C` at equal times."""
+        """Self overlaps (n_iter + 1, k, k), that is `C` at equal times."""
         times = np.arange(len(self.C))
         return self.C[times, times]
 
@@ -169,6 +174,8 @@ def dmft(
     -----
     A solve takes time $O(NT^3k^3)$ and the memory of $3NTk$ numbers. As many solves run at a time
     as numba has threads (``numba.set_num_threads``); the result does not depend on that number.
+    Steps of the weights shorter than about $10^{-5}$, root mean square, are not resolved: that much
+    noise keeps the sampling of nearly singular $C$ stable.
     """
     training = _check(model, M0, Q0, learning_rate, n_iter, hidden, method, cycles, batch_fraction)
     n_paths, n_solves = positive_integer(n_paths, "n_paths"), positive_integer(n_solves, "n_solves")

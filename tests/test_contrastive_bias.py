@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import rbmnotes.theory.contrastive_bias as bias_module
+import rbmnotes.theory.dmft as dmft_module
 from rbmnotes import (
     Bernoulli,
     Discrete,
@@ -174,6 +176,34 @@ def test_long_mean_field_runs_end_there(alpha, snr, hidden, cycles, rate):
     if not isinstance(hidden, Rademacher):
         noise_alone = contrastive_fixed_point(alpha, snr, hidden, 1, rate, persistent=True)
         assert deviation(noise_alone)[1] > 4 * error[1] + 0.002 * measured[1]
+
+
+def test_first_order_of_the_noise_at_large_steps(monkeypatch):
+    # with a tenth of the noise, at a rate close to the largest: M and q per unit of noise
+    scale, rate, start = 0.1, 0.45, fixed_point(4.0, 1.5)
+    phase, moments = dmft_module.negative_phase, bias_module.negative_moments
+    monkeypatch.setattr(
+        dmft_module,
+        "negative_phase",
+        lambda *arguments: (lambda second, square: (second, scale * square))(*phase(*arguments)),
+    )
+    monkeypatch.setattr(
+        bias_module,
+        "negative_moments",
+        lambda *arguments: (lambda c, square: (c, scale * square))(*moments(*arguments)),
+    )
+    point = contrastive_fixed_point(4.0, 1.5, learning_rate=rate)
+    model = SpikedModel(4.0, 1.5)
+    theory = dmft(model, [[point.m]], [[point.q]], rate, 36, 2**13, 0, method="cd", n_solves=16)
+    measured = np.array([theory.M[20:, 0, 0].mean(), theory.Q[20:, 0, 0].mean()])
+    error = np.array([theory.M_error[-1, 0, 0], theory.C_error[-1, -1, 0, 0]])
+    assert np.all(np.abs(measured - [point.m, point.q]) < 4 * error)
+    assert measured[1] - start.q > 20 * error[1]
+    # small steps alone, or fast modes without what they do to the drift
+    assert abs(measured[1] - start.q - point.temperature * point.V) > 10 * error[1]
+    linear = point.temperature * (point.V + point.V2)
+    assert abs(measured[0] - start.m) > 4 * error[0]
+    assert abs(measured[1] - start.q - linear) > 4 * error[1]
 
 
 SIZES, INSTANCES = (200, 300, 600), 60

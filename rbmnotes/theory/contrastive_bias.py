@@ -34,8 +34,12 @@ $\alpha c-\frac2\kappa$, of the other sign. In small steps $V_2$ vanishes, and w
 temperature $T$ have the law of Gibbs: given $\omega\sim N(\lambda mU,q_0)$ the field of a sample
 has the density $\propto\exp\frac1T[\eta_1(z)-\frac{(z-\omega)^2}{2V}]$. Here it is taken at the
 temperature that gives it the variance above, $g$ becomes $(\langle z\rangle-\omega)/V$, and $q_0$
-takes the place of $q$. That is exact to first order in the noise at any learning rate, and
-to first order in $\kappa$. There is no stationary state past the $\kappa$ at which $V_2$ ends.
+takes the place of $q$. That is exact to first order in the noise
+at any learning rate, and to first order in $\kappa$. Near the $\kappa$ at which $V_2$ ends, the
+stability limit of the steps, the noise is no longer small and the numbers are estimates.
+
+At the points of Corollary 1, for symmetric units, $k$ units run independent chains and each of them
+ends as described here.
 """
 
 from __future__ import annotations

@@ -5,15 +5,10 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 """
 
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
-from rbmnotes.algorithms.likelihood_training import (
-    RBMTraining,
-    TrainingHistory,
-    TrainingResult,
-    independent_start,
-    train_rbm,
-)
+from rbmnotes.algorithms.likelihood_training import TrainingHistory, TrainingResult, train_rbm
 from rbmnotes.algorithms.pca import PCAResult, pca
-from rbmnotes.algorithms.starts import informed_start, spectral_start
+from rbmnotes.algorithms.rbm_training import RBMTraining
+from rbmnotes.algorithms.starts import independent_start, informed_start, spectral_start
 from rbmnotes.datasets.fashion_mnist import FashionMNIST, fashion_mnist
 from rbmnotes.model.multiplier import MultiplierStep, multiplier_step
 from rbmnotes.model.objective import (

@@ -51,18 +51,13 @@ NOISE = (0.1, 0.2, 0.4)
 """Shares of the pixels that salt-and-pepper noise replaces by random ones."""
 
 
-def _half(name: str) -> np.ndarray:
-    row, column = np.divmod(np.arange(SIDE * SIDE), SIDE)
-    hidden = {
-        "top": row < SIDE // 2,
-        "bottom": row >= SIDE // 2,
-        "left": column < SIDE // 2,
-        "right": column >= SIDE // 2,
-    }
-    return hidden[name]
-
-
-OCCLUSIONS = {name: _half(name) for name in ("top", "bottom", "left", "right")}
+_ROW, _COLUMN = np.divmod(np.arange(SIDE * SIDE), SIDE)
+OCCLUSIONS = {
+    "top": _ROW < SIDE // 2,
+    "bottom": _ROW >= SIDE // 2,
+    "left": _COLUMN < SIDE // 2,
+    "right": _COLUMN >= SIDE // 2,
+}
 """Pixels that each occlusion hides, (784,) booleans."""
 
 
@@ -172,7 +167,7 @@ def restoration_table(methods: dict, images, seed: int, tasks=TASKS) -> pd.DataF
     rows = []
     for number, task in enumerate(tasks):
         corrupted, flip = corrupt(images, task, np.random.default_rng((seed, number)))
-        for name, restore in {"nothing": lambda y, *_: y, **methods}.items():
+        for name, restore in {"nothing": lambda corrupted, *_: corrupted, **methods}.items():
             restored = restore(corrupted, flip, np.random.default_rng((seed, number, 1)))
             errors = error_rate(images, restored, flip)
             rows.append(

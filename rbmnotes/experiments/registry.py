@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments import images, paths, recovery, starts, theorem1
+from rbmnotes.experiments import images, paths, race, recovery, starts, theorem1
 from rbmnotes.experiments.experiment import Experiment, Scale, canonical, grid
 from rbmnotes.experiments.store import read_exported
 from rbmnotes.model.order_parameters import matched_overlap
@@ -64,6 +64,12 @@ _TRAINING_GRID = grid(
     learning_rate=images.LEARNING_RATES,
     batch_size=images.BATCH_SIZES,
     n_epochs=[30],
+)
+_RACE_GRID = grid(
+    name=race.METHODS,
+    learning_rate=race.RATES,
+    batch_size=race.BATCH_SIZES,
+    budget=[race.BUDGET],
 )
 _BASELINES = ({"name": "mean image"}, {"name": "PCA"})
 
@@ -136,6 +142,18 @@ _ALL = (
                 + grid(name=["exact"], k=[10, 16], n_epochs=[5]),
                 1,
             ),
+        },
+    ),
+    Experiment(
+        name="race",
+        version=1,
+        description="Fashion-MNIST: exact log-likelihood against seconds, with peers (use one job)",
+        measure=race.measure_race,
+        scales={
+            "quick": Scale(
+                grid(name=race.METHODS, learning_rate=[0.1], batch_size=[500], budget=[0.5]), 1
+            ),
+            "paper": Scale(_RACE_GRID, 1),
         },
     ),
     Experiment(

@@ -235,6 +235,17 @@ def measure_training(parameters: dict, rng: np.random.Generator) -> list[dict]:
         images, the exact one of training images ``exact_train``, and whether the training
         ``diverged`` in the end.
     """
+    rows, _ = _scored_training(parameters, rng)
+    return rows
+
+
+def measure_units(parameters: dict, rng: np.random.Generator) -> list[dict]:
+    """Do as :func:`measure_training`, and add the ``seconds`` of training up to each epoch."""
+    rows, seconds = _scored_training(parameters, rng)
+    return [{**row, "seconds": spent} for row, spent in zip(rows, seconds, strict=True)]
+
+
+def _scored_training(parameters, rng):
     data = fashion_mnist()
     test, seen = (part.astype(np.float64) for part in (data.test, data.train[:N_SCORED]))
     rows = []
@@ -244,7 +255,8 @@ def measure_training(parameters: dict, rng: np.random.Generator) -> list[dict]:
         rows.append({"epoch": epoch, **log_likelihoods(rbm, test), "exact_train": of_train})
 
     result = train(**parameters, rng=rng, callback=score)
-    return [{**row, "diverged": result.diverged} for row in rows]
+    rows = [{**row, "diverged": result.diverged} for row in rows]
+    return rows, result.history.seconds
 
 
 def measure_restoration(parameters: dict, rng: np.random.Generator) -> list[dict]:

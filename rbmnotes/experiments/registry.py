@@ -133,7 +133,7 @@ _ALL = (
     Experiment(
         name="units",
         version=2,
-        description="Fashion-MNIST: likelihood and seconds, 10, 16 and 20 hidden units (use one job)",
+        description="Fashion-MNIST: likelihood and seconds at 10, 16 and 20 hidden units (one job)",
         measure=images.measure_units,
         scales={
             "quick": Scale(grid(name=["tangent"], k=[2, 4], n_epochs=[1]), 1),

@@ -31,7 +31,7 @@ METHODS = {
 }
 """Ways to train, by name; scikit-learn's is PCD-1."""
 
-RATES = (0.01, 0.03, 0.1, 0.3)
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
 BATCH_SIZES = (100, 500)
 
 BUDGET = 10.0

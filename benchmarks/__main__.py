@@ -10,18 +10,22 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
 )
 os.environ.update({name: os.environ.get(name, "2") for name in THREAD_VARIABLES})
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that spin would slow the next piece of work
+# Threads that spin while they wait would slow the next piece of work.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ["OPENBLAS_THREAD_TIMEOUT"] = "4"  # the logarithm of the cycles that its threads spin
 
 import argparse
 import platform
 import sys
 from importlib.metadata import version
 
-from benchmarks import eta2
+from benchmarks import amp, eta2, rbm
 from benchmarks.harness import format_table
 
 BENCHMARKS = {
+    "amp": amp.run,
     "eta2": eta2.run,
+    "rbm": rbm.run,
 }  # name -> function without arguments that returns rows
 
 

@@ -5,8 +5,16 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 """
 
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
+from rbmnotes.algorithms.likelihood_training import (
+    RBMTraining,
+    TrainingHistory,
+    TrainingResult,
+    independent_start,
+    train_rbm,
+)
 from rbmnotes.algorithms.pca import PCAResult, pca
 from rbmnotes.algorithms.starts import informed_start, spectral_start
+from rbmnotes.datasets.fashion_mnist import FashionMNIST, fashion_mnist
 from rbmnotes.model.multiplier import MultiplierStep, multiplier_step
 from rbmnotes.model.objective import (
     Gradient,
@@ -24,6 +32,7 @@ from rbmnotes.model.order_parameters import matched_overlap, overlap
 from rbmnotes.model.priors import Bernoulli, Discrete, Gaussian, Prior, Rademacher
 from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
+from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
 from rbmnotes.theory.limits import (
     bayes_overlap,
@@ -49,6 +58,7 @@ __all__ = [
     "AMPResult",
     "Bernoulli",
     "Discrete",
+    "FashionMNIST",
     "FixedPoint",
     "Gaussian",
     "Gradient",
@@ -58,10 +68,13 @@ __all__ = [
     "PCAResult",
     "Prior",
     "ProximalMap",
+    "RBMTraining",
     "Rademacher",
     "SpikedData",
     "SpikedModel",
     "StateEvolution",
+    "TrainingHistory",
+    "TrainingResult",
     "amp_rbm",
     "bayes_overlap",
     "bbp_snr",
@@ -71,8 +84,10 @@ __all__ = [
     "eta1_hessian",
     "eta2",
     "eta2_moments",
+    "fashion_mnist",
     "fixed_point",
     "haar_overlap",
+    "independent_start",
     "informed_start",
     "loss",
     "loss_gradient",
@@ -83,9 +98,11 @@ __all__ = [
     "overlap",
     "pca",
     "pca_overlap",
+    "posterior_mean",
     "proximal_map",
     "response_bound",
     "spectral_start",
     "state_evolution",
     "teacher_rbm",
+    "train_rbm",
 ]

@@ -45,13 +45,30 @@ def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) 
 
 
 def _check_shape(array, name, shape):
-    expected = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
     matches = array.ndim == len(shape) and all(
         actual > 0 and size in (None, actual)
         for size, actual in zip(shape, array.shape, strict=True)
     )
     if not matches:
+        expected = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
         raise ValueError(f"{name} must have shape {expected}; got {array.shape}")
+
+
+def square_matrix(value, name: str, k: int | None = None) -> np.ndarray:
+    """Return `value` as a ``float64`` matrix (k, k), or raise if it is not one or not finite."""
+    matrix = finite_array(value, name, (k, k)).astype(np.float64, copy=False)
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"{name} must be a square matrix; got shape {matrix.shape}")
+    return matrix
+
+
+def symmetric_matrix(value, name: str, k: int | None = None) -> np.ndarray:
+    """Return `value` as :func:`square_matrix` does, or raise if it is not symmetric to 1e-10."""
+    matrix = square_matrix(value, name, k)
+    gap = np.abs(matrix - matrix.T).max()
+    if gap > 1e-10 * np.abs(matrix).max():
+        raise ValueError(f"{name} must be symmetric; it differs from its transpose by {gap:.3g}")
+    return matrix
 
 
 def real_values(value, name: str) -> np.ndarray:

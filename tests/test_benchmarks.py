@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import eta2, harness
+from benchmarks import amp, eta2, harness, rbm
 from benchmarks.harness import Row, Timing, format_table, measure
 
 ROOT = Path(__file__).parents[1]
@@ -174,6 +174,66 @@ def test_eta2_benchmark_compares_results_first(monkeypatch):
         eta2.run(sizes=(3,))
 
 
+def test_rbm_benchmark_runs():
+    rows = rbm.run(n=1500, budgets=(0.02, 0.05), k=3)
+    epochs = [row for row in rows if row.work.endswith(": epoch")]
+    scores = [row for row in rows if "exact test log-likelihood" in row.work]
+    names = {row.work.removesuffix(": epoch") for row in epochs}
+    assert {"CD-1", "CD-10", "PCD-1", "Theorem 1", "tangent", "exact, batch 500"} <= names
+    assert len(scores) == 2 * len(epochs)
+    assert len(rows) == len(epochs) + len(scores) + 3  # the rest: more hidden units
+    targets = {row.work: row.target for row in epochs}
+    if "scikit-learn, float32" in names:
+        assert targets["CD-1: epoch"] == "<= 0.25"
+        assert targets["exact, batch 500: epoch"] == "<= 1"
+    for row in scores:  # better than a fair coin a pixel, worse than nothing to learn
+        assert -784 * np.log(2) < float(row.work.split()[-4]) < 0
+
+
+def test_scikit_learns_machine_is_translated():
+    """Its own free energy and our exact likelihood differ by a constant."""
+    sklearn = pytest.importorskip("sklearn", reason="scikit-learn is an optional dependency")
+    assert sklearn
+    train = np.where(np.random.default_rng(0).random((300, 7)) < 0.4, 1, -1).astype(np.int8)
+    peer = rbm._ScikitLearn(train, 3, 0.3)
+    for _ in range(3):
+        peer.epoch()
+    energies = peer.model._free_energy((train + 1) / 2)
+    difference = energies + peer.rbm.log_likelihood(train.astype(float))
+    np.testing.assert_allclose(difference, difference[0], atol=1e-5)  # its data are float32
+
+
+def test_amp_benchmark_runs():
+    # one iteration is a difference of two timings: at this size it may even come out negative
+    rows = amp.run(n=400, d=100, units=(1, 3))
+    assert [row.work.split(":")[0].split(",")[0] for row in rows] == (
+        ["k=1"] * 7 + ["k=3"] * 7 + ["fixed_point"]
+    )
+    assert all(row.median > 0 for row in rows if "iteration" not in row.work)
+    assert [row.target for row in rows if row.work.startswith("k=3")] == [""] * 4 + [
+        "<= 0.6",
+        "",
+        "",
+    ]
+    assert rows[-1].target == "<= 1"
+    assert amp.ITERATION == {1: 0.7, 2: 0.7, 10: 1.3}
+    assert amp.PROXIMAL == {2: 0.1, 10: 0.35}
+
+
+def test_amp_benchmark_checks_results_first(monkeypatch):
+    # a proximal point that is none must stop the benchmark before anything is timed
+    right = amp.proximal_sums
+
+    def wrong(omega, V, hidden, z):
+        g, derivative = right(omega, V, hidden, z)
+        return g * (1 + 1e-6), derivative
+
+    monkeypatch.setattr(amp, "proximal_sums", wrong)
+    monkeypatch.setattr(amp, "measure", lambda *_, **__: pytest.fail("timed"))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        amp.run(n=400, d=100, units=(1,))
+
+
 def test_command_without_a_name_lists_them():
     result = run_module()
     assert result.returncode == 0
@@ -184,7 +244,7 @@ def test_command_without_a_name_lists_them():
 def test_command_refuses_an_unknown_name():
     result = run_module("eta2", "nonsense")
     assert result.returncode == 2
-    assert "unknown benchmark nonsense; choose from eta2" in result.stderr
+    assert "unknown benchmark nonsense; choose from amp, eta2" in result.stderr
     assert result.stdout == ""  # refused before anything ran
 
 

@@ -1,10 +1,11 @@
 """The experiments behind the chapters, at small size."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import rbmnotes as rn
-from rbmnotes.experiments import recovery, theorem1
+from rbmnotes.experiments import paths, recovery, starts, theorem1
 from rbmnotes.experiments.evidence import extrapolate
 
 
@@ -90,3 +91,45 @@ def test_pca_table_measures_what_it_says():
     assert row.overlap_w == pytest.approx(abs(cosine))
     assert row.overlap_u == pytest.approx(abs(left[:, 0] @ data.U[:, 0]) / np.linalg.norm(data.U))
     assert row.eigenvalue == pytest.approx(values[0] ** 2 / 60)
+
+
+def test_random_start_is_judged_by_gradient_cap_and_signals():
+    """Two units on two strong signals find both; nothing is found at a third of the threshold."""
+    row = starts.measure_start({"k": 2, "snr": 2.0, "d": 200}, np.random.default_rng(1))
+    assert row["success"]
+    assert row["gradient_size"] < starts.GRADIENT
+    assert not row["capped"]
+    assert 0.8 < row["smallest_overlap"] <= row["largest_overlap"] < 1.0
+    row = starts.measure_start({"k": 1, "snr": 0.2, "d": 200}, np.random.default_rng(1))
+    assert not row["success"]
+    assert row["smallest_overlap"] < starts.FOUND
+
+
+def test_paths_come_back_in_the_order_of_theory():
+    """A table made of theory itself, shuffled, must equal theory entry by entry."""
+    for setting in paths.SETTINGS:
+        path = paths.predict_path(setting)
+        rows = [
+            {"setting": setting, "d": 50, "instance": instance, "t": t}
+            | {
+                f"{name}{a}{b}": getattr(path, name)[t, a, b]
+                for name in "MQV"
+                for a, b in np.ndindex(getattr(path, name).shape[1:])
+            }
+            for instance in range(3)
+            for t in range(paths.N_ITER + 1)
+        ]
+        table = pd.DataFrame(rows).sample(frac=1.0, random_state=0)  # rows, and columns too
+        table = table[["V00", *table.columns.drop("V00")]]
+        samples, theory = paths.as_paths(table.assign(M99=np.nan), setting, 50)
+        assert samples.shape == (3, *theory.shape)
+        np.testing.assert_array_equal(samples, np.broadcast_to(theory, samples.shape))
+        matrices = [getattr(path, name).reshape(paths.N_ITER + 1, -1) for name in "MQV"]
+        np.testing.assert_array_equal(theory, np.hstack(matrices))
+
+
+def test_measured_path_starts_as_told():
+    rows = paths.measure_path({"setting": "two units", "d": 60}, np.random.default_rng(0))
+    first = np.array([[rows[0][f"M{a}{b}"] for b in range(2)] for a in range(2)])
+    np.testing.assert_allclose(first, paths.SETTINGS["two units"]["M0"], atol=1e-12)
+    assert [row["t"] for row in rows] == list(range(paths.N_ITER + 1))

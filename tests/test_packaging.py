@@ -120,6 +120,7 @@ rbm = rn.RBM(W)
 states = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
 total = float(np.exp(rbm.log_likelihood(states)).sum() / 8)
 data = rn.SpikedModel(alpha=4.0, snr=2.0).sample(d=300, rng=0)
+images = rn.fashion_mnist()
 found = float(rn.matched_overlap(data.W_star, rn.pca(data.X, 1).W)[0])
 print(json.dumps({
     "file": rn.__file__,
@@ -129,6 +130,7 @@ print(json.dumps({
     "modules": sorted({name.partition(".")[0] for name in sys.modules}),
     "total": total,
     "overlap": [found, float(rn.pca_overlap(4.0, 2.0))],
+    "images": [images.train.shape, images.test.shape],
 }))
 """
 
@@ -154,6 +156,7 @@ def test_wheel_installs_and_works_with_the_core_dependencies_only(tmp_path):
     assert result["version"] == result["metadata"] == rbmnotes.__version__
     assert result["total"] == pytest.approx(1.0, abs=1e-12)
     assert result["overlap"][0] == pytest.approx(result["overlap"][1], abs=0.05)
+    assert result["images"] == [[60000, 784], [10000, 784]]
     core = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     installed = {canonicalize_name(name) for name in result["distributions"]}
     assert core <= installed
@@ -181,16 +184,18 @@ def test_citation_file():
 
 # --- imports run one way
 
-LAYERS = ("model", "algorithms", "theory", "experiments", "notebook")
+LAYERS = ("model", "datasets", "algorithms", "estimators", "theory", "experiments", "notebook")
 FORBIDDEN = {
-    "model": {"algorithms", "theory", "experiments", "notebook"},
-    "algorithms": {"theory", "experiments", "notebook"},
-    "theory": {"algorithms", "experiments", "notebook"},
+    "model": {"datasets", "algorithms", "estimators", "theory", "experiments", "notebook"},
+    "datasets": {"model", "algorithms", "estimators", "theory", "experiments", "notebook"},
+    "estimators": {"datasets", "theory", "experiments", "notebook"},
+    "algorithms": {"datasets", "estimators", "theory", "experiments", "notebook"},
+    "theory": {"datasets", "algorithms", "estimators", "experiments", "notebook"},
     "experiments": {"notebook"},
     "notebook": set(),
-    "": {"experiments", "notebook"},  # rbmnotes/__init__.py and what lies beside it
+    "": {"estimators", "experiments", "notebook"},  # rbmnotes/__init__.py and what lies beside it
 }
-CORE = ("model", "algorithms", "theory", "")
+CORE = ("model", "datasets", "algorithms", "theory", "")
 
 
 def imported(path, root=PACKAGE.parent):

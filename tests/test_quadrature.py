@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from helpers import standard_scores
 from scipy.special import softmax
 
 from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher, proximal_map
@@ -281,6 +282,30 @@ def test_plane_against_integration_over_the_fields(name, share, prior_u):
     expected = plane_reference(M, Q, V, snr, prior_u, hidden, share)
     average = field_averages(M, Q, V, snr, prior_u, hidden)
     np.testing.assert_allclose(quantities(average), expected, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["Rademacher", "Bernoulli", "ternary"])
+def test_plane_with_gaussian_latent_variables(name):
+    # through the proximal map of 200 000 sampled fields: each of the 14 averages within 5 of its
+    # standard errors, which are 0.2 % of the largest entry or less
+    hidden, bound = HIDDEN[name]
+    snr, M = np.array([1.4, 1.1]), np.array([[0.6, 0.2], [-0.3, 0.5]])
+    Q, V = np.array([[1.1, 0.3], [0.3, 0.9]]), bound * np.array([[0.5, 0.2], [0.2, 0.4]])
+    rng, n = np.random.default_rng(3), 200_000
+    U = rng.standard_normal((n, 2))
+    omega = U * snr @ M + rng.standard_normal((n, 2)) @ np.linalg.cholesky(Q).T
+    point = proximal_map(omega, V, hidden)
+    samples = np.column_stack(
+        [
+            np.einsum("na,nb->nab", U, point.g).reshape(n, 4),
+            np.einsum("na,nb->nab", point.g, point.g).reshape(n, 4),
+            point.derivative.reshape(n, 4),
+            tilted(hidden, point.z)[0].sum(axis=1),
+            np.sum(point.derivative**2, axis=(1, 2)),
+        ]
+    )
+    scores = standard_scores(samples, quantities(field_averages(M, Q, V, snr, Gaussian(), hidden)))
+    assert np.abs(scores).max() < 5
 
 
 @pytest.mark.parametrize("prior_u", [Rademacher(), Gaussian()], ids=repr)

@@ -147,7 +147,7 @@ def test_slider_moves_the_curve(open_page, path, name):
 
 
 @pytest.mark.parametrize(
-    "page_name", ["index", "notation", "rbm", "theorem1", "spiked", "claims", "api"]
+    "page_name", ["index", "notation", "rbm", "theorem1", "images", "spiked", "claims", "api"]
 )
 def test_pages_fit_a_phone(open_page, page_name):
     page = open_page(f"book/{page_name}.html", width=390)

@@ -379,6 +379,20 @@ def test_two_coupled_units_against_simulation():
     assert compare_paths(samples, paths(wrong)[0]).verdict == "disagrees"
 
 
+def test_two_units_of_gaussian_signals():
+    # signals that are orthogonal only as d -> infinity, from the same start; the law of their
+    # entries does not enter the theory
+    model, sizes = SpikedModel(TWO.alpha, TWO.snr, prior_w=Gaussian()), (300, 600)
+    start = as_tuples(M_TWO, Q_TWO, V_TWO)
+    samples = without_bias(sizes, [simulate(model, *start, d, 30, STEPS) for d in sizes])
+    theory = state_evolution(TWO, M_TWO, Q_TWO, V_TWO, n_iter=STEPS)
+    assert compare_paths(samples, paths(theory)[0]).verdict == "agrees"
+    # the overlaps of each unit with the other's signal forgotten
+    wrong = state_evolution(TWO, np.diag(M_TWO.diagonal()), Q_TWO, V_TWO, n_iter=STEPS)
+    wrong = type(wrong)(np.concatenate([M_TWO[None], wrong.M[1:]]), wrong.Q, wrong.V, 0.0, "")
+    assert compare_paths(samples, paths(wrong)[0]).verdict == "disagrees"
+
+
 def test_repulsion_of_units_is_seen_in_simulation(monkeypatch):
     # a theory whose multiplier leaves the units alone, Gamma = alpha, must fail
     original = module.multiplier_step

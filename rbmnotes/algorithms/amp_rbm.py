@@ -8,6 +8,7 @@ import numpy as np
 
 from rbmnotes._validation import finite_array, finite_real, positive_integer
 from rbmnotes.algorithms.starts import random_start, spectral_start
+from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.multiplier import multiplier_step
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
@@ -125,15 +126,20 @@ def amp_rbm(
     X = finite_array(X, "X", (None, None))
     n, d = X.shape
     check_prior(hidden, "hidden")
-    W, factors = _start(X, k, start, rng)
-    k = W.shape[1]
-    V = check_response(np.zeros((k, k)) if V0 is None else V0, k, hidden)
+    if k is not None or isinstance(start, str):
+        k = positive_integer(k, "k")
+    if not isinstance(start, str):
+        start = finite_array(start, "start", (d, k)).astype(np.float64)
+        k = start.shape[1]
+    check_states(hidden, k, "k")
+    V = check_response(np.zeros((k, k)) if V0 is None else V0, "V0", k, hidden)
     damping = finite_real(damping, "damping")
     if not 0.0 <= damping < 1.0:
         raise ValueError(f"damping must be in [0, 1); got {damping}")
     tol, max_iter = finite_real(tol, "tol", above=0.0), positive_integer(max_iter, "max_iter")
     if W_star is not None:
         W_star = finite_array(W_star, "W_star", (d, None))
+    W, factors = _start(X, k, start, rng)
 
     alpha, root_d = n / d, np.sqrt(d)
     z = g = omega = None
@@ -183,9 +189,7 @@ def amp_rbm(
 def _start(X, k, start, rng):
     """Return the first weights and the factors of their first fields."""
     if not isinstance(start, str):
-        W = finite_array(start, "start", (X.shape[1], k)).astype(np.float64)
-        return W, np.ones(W.shape[1])
-    k = positive_integer(k, "k")
+        return start, np.ones(k)
     if start == "random":
         return random_start(X.shape[1], k, rng), np.ones(k)
     if start == "spectral":
@@ -194,19 +198,19 @@ def _start(X, k, start, rng):
 
 
 def _times(X, W):
-    """Return X W in float64; column by column where that reads memory best."""
+    """Return X W in float64: column by column, or as (W^T X^T)^T, whichever BLAS does faster."""
     W = W.astype(X.dtype, copy=False)
     by_column = W.shape[1] <= 2
-    product = np.column_stack([X @ w for w in W.T.copy()]) if by_column else X @ W
-    return product.astype(np.float64, copy=False)
+    product = np.column_stack([X @ w for w in W.T.copy()]) if by_column else (W.T.copy() @ X.T).T
+    return np.ascontiguousarray(product, dtype=np.float64)
 
 
 def _transposed_times(X, g):
-    """Return X^T g in float64, as (g^T X)^T, which BLAS does faster."""
+    """Return X^T g in float64: column by column, or as (g^T X)^T."""
     g = g.astype(X.dtype, copy=False)
     by_column = g.shape[1] <= 2
     product = np.column_stack([u @ X for u in g.T.copy()]) if by_column else (g.T @ X).T
-    return product.astype(np.float64, copy=False)
+    return np.ascontiguousarray(product, dtype=np.float64)
 
 
 def _gradient_size(X, W, hidden):

@@ -51,10 +51,8 @@ def pca(X, r: int) -> PCAResult:
         If `X` is not a finite matrix or `r` is out of range.
     """
     X = finite_array(X, "X", (None, None))
-    r = positive_integer(r, "r")
+    r = component_count(r, "r", X)
     n, d = X.shape
-    if r > min(n, d):
-        raise ValueError(f"r must be at most min(n, d) = {min(n, d)}; got {r}")
     if not np.any(X):
         raise ValueError("X must not be zero: it has no principal directions")
     if r < min(n, d) // 4:
@@ -70,3 +68,11 @@ def pca(X, r: int) -> PCAResult:
         U=left * signs * np.sqrt(n),
         singular_values=values / np.sqrt(d),
     )
+
+
+def component_count(r, name: str, X) -> int:
+    """Return `r` as an ``int``, or raise if the data does not have as many components."""
+    r = positive_integer(r, name)
+    if r > min(X.shape):
+        raise ValueError(f"{name} must be at most min(n, d) = {min(X.shape)}; got {r}")
+    return r

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from rbmnotes._validation import finite_array, positive_integer, random_generator
-from rbmnotes.algorithms.pca import pca
+from rbmnotes._validation import (
+    finite_array,
+    positive_integer,
+    random_generator,
+    symmetric_matrix,
+)
+from rbmnotes.algorithms.pca import component_count, pca
 
 
 def informed_start(W_star, M, Q, rng=None) -> np.ndarray:
@@ -29,16 +34,20 @@ def informed_start(W_star, M, Q, rng=None) -> np.ndarray:
     Raises
     ------
     ValueError
-        If shapes do not match, $d<r+k$, or $Q$ is smaller than what $M$ needs.
+        If shapes do not match, $d<r+k$, the signals are linearly dependent, or $Q$ is not
+        symmetric or smaller than what $M$ needs.
     """
     W_star = finite_array(W_star, "W_star", (None, None)).astype(np.float64, copy=False)
     d, r = W_star.shape
     M = finite_array(M, "M", (r, None))
     k = M.shape[1]
-    Q = finite_array(Q, "Q", (k, k))
+    Q = symmetric_matrix(Q, "Q", k)
     if d < r + k:
         raise ValueError(f"W_star must have at least r + k = {r + k} rows; got {d}")
-    inside = W_star @ np.linalg.solve(W_star.T @ W_star / d, M)
+    gram = W_star.T @ W_star / d
+    if np.linalg.cond(gram) > 1e12:
+        raise ValueError("W_star must have linearly independent columns")
+    inside = W_star @ np.linalg.solve(gram, M)
     outside = Q - inside.T @ inside / d
     values, vectors = np.linalg.eigh(0.5 * (outside + outside.T))
     if values[0] < -1e-10 * max(1.0, np.abs(Q).max()):
@@ -77,8 +86,14 @@ def spectral_start(X, k: int) -> tuple[np.ndarray, np.ndarray]:
     W : (d, k) array
         Each column of squared norm d.
     factors : (k,) array
+
+    Raises
+    ------
+    ValueError
+        If `X` is not a finite matrix, is zero, or `k` is out of range.
     """
-    fit = pca(X, k)
+    X = finite_array(X, "X", (None, None))
+    fit = pca(X, component_count(k, "k", X))
     alpha = X.shape[0] / X.shape[1]
     level = fit.singular_values**2 - 1.0 - alpha
     level = np.maximum(level, 2.0 * np.sqrt(alpha))

@@ -54,7 +54,7 @@ def measure_path(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Returns
     -------
     list of dict
-        A row an iteration and entry: ``t``, ``entry`` (such as ``M01``), ``value``. The sign of a
+        A row an iteration: ``t`` and every entry of M, Q and V, such as ``M01``. The sign of a
         spectral start is that of its overlap.
     """
     chosen, model = SETTINGS[parameters["setting"]], _model(parameters["setting"])
@@ -73,11 +73,13 @@ def measure_path(parameters: dict, rng: np.random.Generator) -> list[dict]:
     )
     M = fit.history.M * np.sign(fit.history.M[0, 0, 0])
     return [
-        {"t": t, "entry": f"{name}{a}{b}", "value": float(values[t, a, b])}
-        for name, values in (("M", M), ("Q", fit.history.Q), ("V", fit.history.V))
-        for t in range(len(values))
-        for a in range(values.shape[1])
-        for b in range(values.shape[2])
+        {"t": t}
+        | {
+            f"{name}{a}{b}": float(values[t, a, b])
+            for name, values in (("M", M), ("Q", fit.history.Q), ("V", fit.history.V))
+            for a, b in np.ndindex(values.shape[1:])
+        }
+        for t in range(N_ITER + 1)
     ]
 
 
@@ -87,7 +89,7 @@ def as_paths(table: pd.DataFrame, setting: str, d: int) -> tuple[np.ndarray, np.
     Parameters
     ----------
     table : pandas.DataFrame
-        Results with columns ``setting``, ``d``, ``instance``, ``t``, ``entry``, ``value``.
+        Results with columns ``setting``, ``d``, ``instance``, ``t`` and one an entry.
     setting : str
     d : int
 
@@ -95,12 +97,14 @@ def as_paths(table: pd.DataFrame, setting: str, d: int) -> tuple[np.ndarray, np.
     -------
     samples : (instances, N_ITER + 1, entries) array
     theory : (N_ITER + 1, entries) array
+        The entries of M, then of Q, then of V, each matrix row by row.
     """
-    rows = table[(table.setting == setting) & (table.d == d)]
-    wide = rows.pivot(index=["instance", "t"], columns="entry", values="value")
-    samples = wide.to_numpy().reshape(-1, N_ITER + 1, wide.shape[1])
+    rows = table[(table.setting == setting) & (table.d == d)].sort_values(["instance", "t"])
+    entries = rows.filter(regex=r"^[MQV]\d\d$").dropna(axis="columns", how="all")
+    entries = entries.sort_index(axis="columns")
+    samples = entries.to_numpy().reshape(-1, N_ITER + 1, entries.shape[1])
     path = predict_path(setting)
     theory = np.column_stack(
-        [getattr(path, entry[0])[:, int(entry[1]), int(entry[2])] for entry in wide.columns]
+        [getattr(path, entry[0])[:, int(entry[1]), int(entry[2])] for entry in entries.columns]
     )
     return samples, theory

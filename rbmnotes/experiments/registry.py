@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments import paths, recovery, theorem1
+from rbmnotes.experiments import images, paths, recovery, starts, theorem1
 from rbmnotes.experiments.experiment import Experiment, Scale, canonical, grid
 from rbmnotes.experiments.store import read_exported
 from rbmnotes.model.order_parameters import matched_overlap
@@ -47,8 +47,8 @@ def _predict_pca(parameters):
 _SNR = [round(snr, 6) for snr in recovery.SNR]
 _PCA_GRID = grid(alpha=[recovery.ALPHA], snr=_SNR, d=recovery.INSTANCES)
 
-_PATH_INSTANCES = {1000: 60, 2000: 60, 4000: 40, 8000: 20}
-_PATH_GRID = grid(d=_PATH_INSTANCES, setting=paths.SETTINGS)
+_PATH_INSTANCES = 144  # the interval of a rate is narrow enough to decide
+_PATH_GRID = grid(d=[1000, 2000, 4000, 8000], setting=paths.SETTINGS)
 
 _RECOVERY_SNR = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0]
 
@@ -57,6 +57,19 @@ def _recovery_grid(strengths, d):
     """One signal, then two of which the second is weaker by a fifth."""
     signals = [[snr] for snr in strengths] + [[snr, round(0.8 * snr, 6)] for snr in strengths]
     return tuple({"alpha": 4.0, "snr": snr, "d": d} for snr in signals)
+
+
+_TRAINING_GRID = grid(
+    name=images.METHODS,
+    learning_rate=images.LEARNING_RATES,
+    batch_size=images.BATCH_SIZES,
+    n_epochs=[30],
+)
+_BASELINES = ({"name": "mean image"}, {"name": "PCA"})
+
+
+def _starts_grid(d):
+    return tuple({"k": k, "snr": snr, "d": d} for k, snr in starts.SETTINGS)
 
 
 _ALL = (
@@ -83,23 +96,71 @@ _ALL = (
     ),
     Experiment(
         name="paths",
-        version=1,
+        version=2,
         description="AMP-RBM against state evolution, iteration by iteration (Figure 1, left)",
         measure=paths.measure_path,
         scales={
             "quick": Scale(grid(d=[250, 500], setting=paths.SETTINGS), 10),
-            "paper": Scale(_PATH_GRID, [_PATH_INSTANCES[point["d"]] for point in _PATH_GRID]),
+            "paper": Scale(_PATH_GRID, _PATH_INSTANCES),
         },
     ),
     Experiment(
-        name="recovery",
+        name="starts",
         version=1,
+        description="AMP-RBM from random starts on equal signals: gradient, cap, signals found",
+        measure=starts.measure_start,
+        scales={
+            "quick": Scale(_starts_grid(d=200), 5),
+            "paper": Scale(_starts_grid(d=1000), 20),
+        },
+    ),
+    Experiment(
+        name="training",
+        version=1,
+        description="Fashion-MNIST: exact log-likelihood along training, every method on one grid",
+        measure=images.measure_training,
+        scales={
+            "quick": Scale(grid(name=images.METHODS, n_epochs=[1]), 1),
+            "paper": Scale(_TRAINING_GRID, 3),
+        },
+    ),
+    Experiment(
+        name="units",
+        version=1,
+        description="Fashion-MNIST: exact log-likelihood with 10, 16 and 20 hidden units",
+        measure=images.measure_training,
+        scales={
+            "quick": Scale(grid(name=["tangent"], k=[2, 4], n_epochs=[1]), 1),
+            "paper": Scale(
+                grid(name=["Theorem 1", "tangent"], k=[10, 16, 20], n_epochs=[5])
+                + grid(name=["exact"], k=[10, 16], n_epochs=[5]),
+                1,
+            ),
+        },
+    ),
+    Experiment(
+        name="restoration",
+        version=1,
+        description="Fashion-MNIST: pixels wrong after restoring half and noisy images (Figure 3)",
+        measure=images.measure_restoration,
+        scales={
+            "quick": Scale(_BASELINES + grid(name=images.METHODS, n_epochs=[1]), 1),
+            "paper": Scale(
+                _BASELINES + grid(name=images.METHODS, n_epochs=[30]),
+                [1, 1] + [3] * len(images.METHODS),
+            ),
+        },
+        figure=3,
+    ),
+    Experiment(
+        name="recovery",
+        version=2,
         description="Overlap against the strength: AMP-RBM and PCA beside theory (Figure 1, right)",
         measure=recovery.measure_recovery,
         predict=recovery.predict_recovery,
         scales={
             "quick": Scale(_recovery_grid([0.6, 1.0, 1.4], d=200), 4),
-            "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=500), 12),
+            "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 20),
         },
         figure=1,
     ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmnotes.model.priors import Discrete, joint_states
+from rbmnotes.model.priors import Discrete, Prior, joint_states
 
 MAX_STATES = 2**26
 
@@ -33,6 +33,22 @@ class HiddenMoments:
     eta2: float
     mean: np.ndarray
     second: np.ndarray
+
+
+def check_states(hidden: Prior, k: int, name: str) -> None:
+    """Raise, naming the argument that sets `k`, if there are too many states to sum over."""
+    if isinstance(hidden, Discrete) and len(hidden.support) ** k > MAX_STATES:
+        raise ValueError(
+            f"{name} must leave at most {MAX_STATES} hidden states to sum over; "
+            f"got {len(hidden.support)}**{k}"
+        )
+
+
+def hidden_moments(Q, hidden: Prior, field=None) -> HiddenMoments:
+    """Return the moments for a symmetric matrix and few enough states, without checking either."""
+    if isinstance(hidden, Discrete):
+        return discrete_moments(Q, hidden, field)
+    return gaussian_moments(Q, field)
 
 
 def gaussian_moments(Q, field) -> HiddenMoments:

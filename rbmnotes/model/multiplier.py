@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.sparse.linalg import LinearOperator, cg
 
-from rbmnotes._validation import finite_array, finite_real
-from rbmnotes.model.objective import eta2_moments
+from rbmnotes._validation import finite_array, finite_real, symmetric_matrix
+from rbmnotes.model.hidden_sum import check_states, hidden_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher
 from rbmnotes.model.proximal import response_bound
 
 CAP = 0.95
 """The step keeps $V$ below this fraction of the bound of the proximal map."""
+
+SOLVED = 1e-12
+"""Relative gradient at which the minimisation counts as solved."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ def multiplier_step(B, A, alpha: float, V, hidden: Prior = Rademacher()) -> Mult
 
     The proximal step of the non-separable penalty. With $R=B^{1/2}$ and $T=RV$ it is the
     stationarity condition of
-    $\min_T\frac12{\rm tr}(TAT^\top)-{\rm tr}(RT)+\alpha\eta_2(T^\top T)$, minimised from the
-    previous response by a trust-region Newton method and polished by Newton steps.
+    $\min_T\frac12{\rm tr}(TAT^\top)-{\rm tr}(RT)+\alpha\eta_2(T^\top T)$, minimised by
+    Newton's method from the previous response, or from where a trust-region method gets to if that
+    response is too far.
 
     Parameters
     ----------
@@ -70,23 +73,25 @@ def multiplier_step(B, A, alpha: float, V, hidden: Prior = Rademacher()) -> Mult
     Raises
     ------
     ValueError
-        If a shape is wrong or a value is not finite.
+        If a shape is wrong, a value is not finite, $A$ or $B$ is not symmetric, $B$ is not positive
+        semidefinite, or there are too many hidden states to sum over.
     """
-    B = finite_array(B, "B", (None, None)).astype(np.float64, copy=False)
+    B = symmetric_matrix(B, "B")
     k = len(B)
-    A, V = finite_array(A, "A", (k, k)), finite_array(V, "V", (k, k))
+    A, V = symmetric_matrix(A, "A", k), finite_array(V, "V", (k, k))
     alpha = finite_real(alpha, "alpha", above=0.0)
+    check_states(hidden, k, "B")
+    root = square_root(B, "B")
     bound = CAP * response_bound(hidden)
     failure = np.full((k, k), np.nan)
     if k == 1 and _has_constant_square(hidden):
         multiplier, residual = np.array([[alpha * hidden.moment(2)]]), 0.0
     else:
-        root = square_root(B)
         T, residual = _minimise(A, root, alpha, root @ V, hidden)
         if T is None:
             message = "the penalty does not bound the multiplier problem (too small a norm?)"
             return MultiplierStep(failure, failure, False, np.inf, message)
-        multiplier = alpha * eta2_moments(T.T @ T, hidden).second
+        multiplier = alpha * hidden_moments(T.T @ T, hidden).second
     values, vectors = np.linalg.eigh(A + multiplier)
     if values[0] <= 0:
         message = "the response is not positive: the iteration left the range of the theory"
@@ -96,9 +101,11 @@ def multiplier_step(B, A, alpha: float, V, hidden: Prior = Rademacher()) -> Mult
     return MultiplierStep(0.5 * (response + response.T), multiplier, bool(capped), residual, "")
 
 
-def square_root(B) -> np.ndarray:
-    """Return the symmetric square root of a positive semidefinite matrix."""
+def square_root(B, name: str) -> np.ndarray:
+    """Return the symmetric square root of a matrix, or raise if it is not semidefinite."""
     values, vectors = np.linalg.eigh(0.5 * (B + B.T))
+    if values[0] < -1e-10 * np.abs(values).max():
+        raise ValueError(f"{name} must be positive semidefinite; an eigenvalue is {values[0]:.3g}")
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
@@ -107,50 +114,113 @@ def _has_constant_square(hidden):
     return isinstance(hidden, Discrete) and len({x * x for x in hidden.support}) == 1
 
 
-def _minimise(A, root, alpha, start, hidden):
-    """Return the minimiser T and its relative gradient, or None if there is no minimum."""
-    k, scale = len(A), max(np.linalg.norm(root), 1e-300)
+@dataclass(frozen=True)
+class _Problem:
+    """The function of T that the step minimises, with its derivatives."""
 
-    def value_and_gradient(flat):
-        T = flat.reshape(k, k)
-        moments = eta2_moments(T.T @ T, hidden)
-        value = 0.5 * np.sum((T @ A) * T) - np.sum(root * T) + alpha * moments.eta2
-        return value, (T @ A - root + alpha * T @ moments.second).ravel()
+    A: np.ndarray
+    root: np.ndarray
+    alpha: float
+    hidden: Prior
 
-    def curvature(flat, direction):
-        T, D = flat.reshape(k, k), direction.reshape(k, k)
-        Q, slope = T.T @ T, D.T @ T + T.T @ D
+    def evaluate(self, T):
+        r"""Return value, gradient and multiplier $\alpha\langle hh^\top\rangle$ at T."""
+        moments = hidden_moments(T.T @ T, self.hidden)
+        multiplier = self.alpha * moments.second
+        value = 0.5 * np.sum((T @ self.A) * T) - np.sum(self.root * T) + self.alpha * moments.eta2
+        return value, T @ (self.A + multiplier) - self.root, multiplier
+
+    def second_derivative(self, T, multiplier, direction):
+        """Change of the gradient along a direction; `multiplier` is that of T."""
+        Q, slope = T.T @ T, direction.T @ T
+        slope = slope + slope.T
         size = np.linalg.norm(slope)
         width = 1e-5 * max(1.0, np.linalg.norm(Q)) / size if size > 0 else 1.0
-        change = eta2_moments(Q + width * slope, hidden).second
-        change = (change - eta2_moments(Q - width * slope, hidden).second) / (2 * width)
-        middle = eta2_moments(Q, hidden).second
-        return (D @ A + alpha * (D @ middle + T @ change)).ravel()
+        change = hidden_moments(Q + width * slope, self.hidden).second
+        change = (change - hidden_moments(Q - width * slope, self.hidden).second) / (2 * width)
+        return direction @ (self.A + multiplier) + self.alpha * T @ change
 
+
+def _minimise(A, root, alpha, start, hidden):
+    """Return the minimiser T and its relative gradient, or None if there is no minimum.
+
+    Newton's method from the start, which is close in most iterations; where it is not, a
+    trust-region method first.
+    """
+    problem, scale = _Problem(A, root, alpha, hidden), max(np.linalg.norm(root), 1e-300)
     with np.errstate(over="ignore", invalid="ignore"):
         try:
-            found = minimize(
-                value_and_gradient,
-                start.ravel(),
-                jac=True,
-                hessp=curvature,
-                method="trust-ncg",
-                options={"gtol": 1e-5 * scale, "maxiter": 500},
-            )
+            T, size = _newton(problem, start, scale)
+            if size > SOLVED:
+                T, size = _newton(problem, _trust_region(problem, start, scale), scale)
         except (ValueError, np.linalg.LinAlgError):
             return None, np.inf
-    T = found.x
-    size = np.linalg.norm(found.jac) / scale
-    if not np.isfinite(size) or size > 1e-2 or np.linalg.norm(T) > 1e6:
+    if not size <= 1e-2 or np.linalg.norm(T) > 1e6:
         return None, np.inf
-    for _ in range(6):
-        if size < 1e-13:
+    return T, float(size)
+
+
+def _newton(problem, T, scale):
+    """Take Newton steps as long as each at least halves the gradient; return T and its size."""
+    _, gradient, multiplier = problem.evaluate(T)
+    size = np.linalg.norm(gradient) / scale
+    while size > 0.1 * SOLVED:
+        step = _newton_step(problem, T, gradient, multiplier, accuracy=min(0.1, size))
+        if step is None:
             break
-        gradient = value_and_gradient(T)[1]
-        operator = LinearOperator((k * k, k * k), matvec=lambda x, at=T: curvature(at, x))
-        step, _ = cg(operator, -gradient, rtol=1e-6, maxiter=4 * k * k)
-        new_size = np.linalg.norm(value_and_gradient(T + step)[1]) / scale
-        if not new_size < size:
+        _, new_gradient, new_multiplier = problem.evaluate(T + step)
+        new_size = np.linalg.norm(new_gradient) / scale
+        if not new_size < 0.5 * size:
             break
-        T, size = T + step, new_size
-    return T.reshape(k, k), float(size)
+        T, gradient, multiplier, size = T + step, new_gradient, new_multiplier, new_size
+    return T, size
+
+
+def _newton_step(problem, T, gradient, multiplier, accuracy):
+    r"""Solve for a Newton step by conjugate gradients, preconditioned by $(A+\Gamma)^{-1}$.
+
+    Return None where the problem is not convex.
+    """
+    values, vectors = np.linalg.eigh(problem.A + multiplier)
+    if values[0] <= 0:
+        return None
+    preconditioner = (vectors / values) @ vectors.T
+    step, residual = np.zeros_like(T), -gradient
+    direction = preconditioned = residual @ preconditioner
+    norm = first = np.sum(residual * preconditioned)
+    for _ in range(4 * T.size):
+        if norm <= accuracy**2 * first:
+            break
+        image = problem.second_derivative(T, multiplier, direction)
+        curvature = np.sum(direction * image)
+        if not curvature > 0:
+            return None
+        step = step + norm / curvature * direction
+        residual = residual - norm / curvature * image
+        preconditioned = residual @ preconditioner
+        old_norm, norm = norm, np.sum(residual * preconditioned)
+        direction = preconditioned + norm / old_norm * direction
+    return step
+
+
+def _trust_region(problem, start, scale):
+    shape = start.shape
+
+    def value_and_gradient(flat):
+        value, gradient, _ = problem.evaluate(flat.reshape(shape))
+        return value, gradient.ravel()
+
+    def product(flat, direction):
+        T = flat.reshape(shape)
+        multiplier = problem.evaluate(T)[2]
+        return problem.second_derivative(T, multiplier, direction.reshape(shape)).ravel()
+
+    found = minimize(
+        value_and_gradient,
+        start.ravel(),
+        jac=True,
+        hessp=product,
+        method="trust-ncg",
+        options={"gtol": 1e-3 * scale, "maxiter": 500},
+    )
+    return found.x.reshape(shape)

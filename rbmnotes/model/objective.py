@@ -16,14 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmnotes._validation import finite_array, real_values
+from rbmnotes._validation import finite_array, real_values, square_matrix
 from rbmnotes.model.hidden_sum import (
-    MAX_STATES,
     HiddenMoments,
-    discrete_moments,
-    gaussian_moments,
+    check_states,
+    hidden_moments,
 )
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
+from rbmnotes.model.priors import Prior, Rademacher, check_prior
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def eta1_hessian(z, hidden: Prior = Rademacher()) -> np.ndarray:
 def eta2(Q, hidden: Prior = Rademacher(), field=None) -> float:
     r"""Return $\eta_2(Q)=\log E_he^{\frac12h^\top Qh+f^\top h}$ (paper eq. 7; $f$ is ours).
 
-    With biases, $\log Z\to\eta_2(W^\top W/d,\ f=b+W^\top a/d)+\|a\|^2/2d$.
+    With biases, $\log Z\to\eta_2(Q,f)+\|a\|^2/2d$ where $f=b+W^\top a/d$.
 
     Parameters
     ----------
@@ -137,18 +136,12 @@ def eta2_moments(Q, hidden: Prior = Rademacher(), field=None) -> HiddenMoments:
     -------
     HiddenMoments
     """
-    Q = real_values(Q, "Q")
-    if Q.ndim != 2 or Q.shape[0] != Q.shape[1] or len(Q) == 0:
-        raise ValueError(f"Q must be a square matrix, at least 1 x 1; got shape {Q.shape}")
+    Q = square_matrix(Q, "Q")
     Q, k = 0.5 * (Q + Q.T), len(Q)
     if field is not None:
         field = finite_array(field, "field", (k,)).astype(np.float64, copy=False)
-    if isinstance(check_prior(hidden, "hidden"), Gaussian):
-        return gaussian_moments(Q, field)
-    states = len(hidden.support) ** k
-    if states > MAX_STATES:
-        raise ValueError(f"Q: {k} units have {states} states, above the limit of {MAX_STATES}")
-    return discrete_moments(Q, hidden, field)
+    check_states(check_prior(hidden, "hidden"), k, "Q")
+    return hidden_moments(Q, hidden, field)
 
 
 def effective_average(

@@ -10,15 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
 
-from rbmnotes._validation import finite_array
+from rbmnotes._validation import finite_array, symmetric_matrix
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
-from rbmnotes.model.tilted import law_arrays, tilted_moments
-
-TOLERANCE = 1e-12
-MAX_NEWTON_STEPS = 100
-BLOCKS = 64
+from rbmnotes.model.proximal_rows import LANES, solve_rows
+from rbmnotes.model.tilted import law_arrays
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,12 @@ class ProximalMap:
 def response_bound(hidden: Prior = Rademacher()) -> float:
     r"""Return the largest eigenvalue that $V$ must stay below: $1/\max_z\eta_1''(z)$.
 
-    One for Rademacher, four for Bernoulli units.
+    One for Rademacher, four for Bernoulli units; refused for a unit that is constant.
     """
-    return 1.0 / check_prior(hidden, "hidden").max_tilted_variance
+    variance = check_prior(hidden, "hidden").max_tilted_variance
+    if variance == 0.0:
+        raise ValueError(f"hidden must not be constant, for V to have a bound; got {hidden!r}")
+    return 1.0 / variance
 
 
 def proximal_map(omega, V, hidden: Prior = Rademacher()) -> ProximalMap:
@@ -73,10 +72,10 @@ def proximal_map(omega, V, hidden: Prior = Rademacher()) -> ProximalMap:
         $[0,$ :func:`response_bound` $)$.
     """
     omega = finite_array(omega, "omega", (None, None)).astype(np.float64, copy=False)
-    V = check_response(V, omega.shape[1], hidden)
+    V = check_response(V, "V", omega.shape[1], hidden)
     n, k = omega.shape
     z, g, derivative = omega.copy(), np.empty((n, k)), np.zeros((n, k, k))
-    _proximal_rows(omega, V, *law_arrays(hidden), n, z, g, derivative)
+    solve_rows(omega, V, *law_arrays(hidden), z, g, derivative, 1)
     return ProximalMap(z, g, _symmetric(derivative))
 
 
@@ -100,8 +99,8 @@ def proximal_sums(omega, V, hidden: Prior, z) -> tuple[np.ndarray, np.ndarray]:
     derivative : (k, k) array
         $\sum_\mu\partial_\omega g(\omega_\mu,V)$; the same for any number of threads.
     """
-    g, derivative = np.empty_like(omega), np.zeros((BLOCKS, *V.shape))
-    _proximal_rows(omega, V, *law_arrays(hidden), BLOCKS, z, g, derivative)
+    g, derivative = np.empty_like(omega), np.zeros((-(-len(omega) // LANES), *V.shape))
+    solve_rows(omega, V, *law_arrays(hidden), z, g, derivative, LANES)
     return g, _symmetric(derivative.sum(axis=0))
 
 
@@ -110,128 +109,14 @@ def _symmetric(lower):
     return lower + np.tril(lower, -1).swapaxes(-1, -2)
 
 
-def check_response(V, k: int, hidden: Prior) -> np.ndarray:
+def check_response(V, name: str, k: int, hidden: Prior) -> np.ndarray:
     """Return `V` as an array, or raise if the proximal map is not unique for it."""
     bound = response_bound(hidden)
-    V = finite_array(V, "V", (k, k)).astype(np.float64, copy=False)
-    if not np.allclose(V, V.T, rtol=1e-10, atol=1e-12):
-        raise ValueError("V must be symmetric")
+    V = symmetric_matrix(V, name, k)
     eigenvalues = np.linalg.eigvalsh(V)
     if eigenvalues[0] < -1e-12 or eigenvalues[-1] >= bound:
         raise ValueError(
-            f"V must have its eigenvalues in [0, {bound:g}) for the proximal map to be unique; "
-            f"they are {np.array2string(eigenvalues, precision=6)}"
+            f"{name} must have its eigenvalues in [0, {bound:g}) for the proximal map to be "
+            f"unique; they are {np.array2string(eigenvalues, precision=6)}"
         )
     return V
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def _proximal_rows(omega, V, points, log_weights, blocks, z, g, derivative):
-    """Solve all rows; row derivatives are added to the entry of `derivative` of their block."""
-    n, k = omega.shape
-    for block in prange(blocks):
-        mean, spread, residual = np.empty(k), np.empty(k), np.empty(k)
-        step, point, field = np.empty(k), np.empty(k), np.empty(k)
-        factor, inverse = np.zeros((k, k)), np.zeros((k, k))
-        for row in range(block * n // blocks, (block + 1) * n // blocks):
-            scale = 1.0
-            for a in range(k):
-                point[a], field[a] = z[row, a], omega[row, a]
-                scale = max(scale, abs(field[a]))
-            size = _residual(point, field, V, points, log_weights, mean, spread, residual)
-            _factorise(V, spread, factor)
-            for _ in range(MAX_NEWTON_STEPS):
-                if size <= TOLERANCE * scale:
-                    break
-                _newton_step(V, spread, factor, residual, step)
-                size = _line_search(
-                    point, step, size, field, V, points, log_weights, mean, spread, residual
-                )
-                _factorise(V, spread, factor)
-            _add_derivative(spread, factor, inverse, derivative[block])
-            for a in range(k):
-                z[row, a], g[row, a] = point[a], mean[a]
-
-
-@njit(cache=True, error_model="numpy")
-def _residual(z, omega, V, points, log_weights, mean, spread, residual):
-    r"""Fill in means, standard deviations and $z-\omega-V\eta_1'(z)$; return its largest entry."""
-    k = len(z)
-    for a in range(k):
-        mean[a], variance = tilted_moments(z[a], points, log_weights)
-        spread[a] = np.sqrt(variance)
-    size = 0.0
-    for a in range(k):
-        total = z[a] - omega[a]
-        for b in range(k):
-            total -= V[a, b] * mean[b]
-        residual[a] = total
-        size = max(size, abs(total))
-    return size
-
-
-@njit(cache=True, error_model="numpy")
-def _line_search(z, step, size, omega, V, points, log_weights, mean, spread, residual):
-    """Move `z` along the step, halved until the residual falls; return the new residual."""
-    k, length = len(z), 1.0
-    for a in range(k):
-        z[a] += step[a]
-    while True:
-        new_size = _residual(z, omega, V, points, log_weights, mean, spread, residual)
-        if new_size <= (1.0 - 1e-4 * length) * size or length < 1e-8:
-            return new_size
-        length *= 0.5
-        for a in range(k):
-            z[a] -= length * step[a]
-
-
-@njit(cache=True, error_model="numpy")
-def _factorise(V, spread, factor):
-    r"""Cholesky factor of $I-S^{1/2}VS^{1/2}$; `spread` is the diagonal of $S^{1/2}$."""
-    for a in range(len(spread)):
-        for b in range(a + 1):
-            total = -spread[a] * spread[b] * V[a, b]
-            if a == b:
-                total += 1.0
-            for c in range(b):
-                total -= factor[a, c] * factor[b, c]
-            factor[a, b] = np.sqrt(max(total, 1e-300)) if a == b else total / factor[b, b]
-
-
-@njit(cache=True, error_model="numpy")
-def _newton_step(V, spread, factor, residual, step):
-    r"""Solve $(I-VS)\,step=-r$ as $-r-VS^{1/2}(I-S^{1/2}VS^{1/2})^{-1}S^{1/2}r$."""
-    k = len(spread)
-    for a in range(k):
-        total = spread[a] * residual[a]
-        for c in range(a):
-            total -= factor[a, c] * step[c]
-        step[a] = total / factor[a, a]
-    for a in range(k - 1, -1, -1):
-        for c in range(a + 1, k):
-            step[a] -= factor[c, a] * step[c]
-        step[a] /= factor[a, a]
-    for a in range(k):
-        step[a] *= spread[a]
-    for a in range(k):  # the residual is free to hold the result: it is computed anew
-        for b in range(k):
-            residual[a] += V[a, b] * step[b]
-    for a in range(k):
-        step[a] = -residual[a]
-
-
-@njit(cache=True, error_model="numpy")
-def _add_derivative(spread, factor, inverse, total):
-    r"""Add $S^{1/2}(I-S^{1/2}VS^{1/2})^{-1}S^{1/2}$, built from the inverse of the factor."""
-    k = len(spread)
-    for b in range(k):
-        inverse[b, b] = spread[b] / factor[b, b]
-        for a in range(b + 1, k):
-            value = 0.0
-            for c in range(b, a):
-                value -= factor[a, c] * inverse[c, b]
-            inverse[a, b] = value / factor[a, a]
-    for c in range(k):
-        for a in range(c + 1):
-            for b in range(a + 1):
-                total[a, b] += inverse[c, a] * inverse[c, b]

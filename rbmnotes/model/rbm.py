@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from rbmnotes._validation import finite_array, positive_integer, random_generator
-from rbmnotes.model.hidden_sum import MAX_STATES
+from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.objective import (
     Gradient,
     ModelAverage,
@@ -163,7 +163,7 @@ class RBM:
         weights = np.exp(log_weights - log_partition)
         hidden, visible = np.zeros(self.k), np.zeros(self.d)
         product = np.zeros((self.d, self.k))
-        for block_weights, (states, fields, _) in zip(weights, self._state_blocks(), strict=True):
+        for block_weights, (states, fields, _) in zip(weights, self.state_blocks(), strict=True):
             weighted = self.visible.tilted_mean(fields) * block_weights[:, None]
             hidden += block_weights @ states
             visible += weighted.sum(axis=0)
@@ -208,6 +208,53 @@ class RBM:
             v = self.sample_visible(self.sample_hidden(v, rng), rng)
         return v
 
+    def reconstruct(self, v, n_cycles: int = 1, observed=None, rng=None) -> np.ndarray:
+        r"""Reconstruct visible units by Gibbs cycles that keep the observed ones (paper, app. E).
+
+        Every cycle draws the hidden units given the visible ones and takes the mean
+        $E[v\,|\,h]$ of the latter; all cycles but the last then draw from it. Observed units are
+        put back after each cycle.
+
+        Parameters
+        ----------
+        v : (n, d) array
+            Corrupted samples, where the first cycle starts.
+        n_cycles : int
+            Number of cycles, at least one.
+        observed : (d,) array of bool, optional
+            Units known to be right; none if absent.
+        rng : int or numpy.random.Generator, optional
+            Seed or generator.
+
+        Returns
+        -------
+        (n, d) array
+            Means of the last cycle, observed units as given.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not match, `v` is not finite, or `n_cycles` is not positive.
+        """
+        v = finite_array(v, "v", (None, self.d)).astype(np.float64)
+        n_cycles, rng = positive_integer(n_cycles, "n_cycles"), random_generator(rng)
+        observed = np.zeros(self.d, dtype=bool) if observed is None else np.asarray(observed)
+        if observed.shape != (self.d,) or observed.dtype != bool:
+            raise ValueError(
+                f"observed must be a boolean array of shape ({self.d},); got {observed.dtype} "
+                f"of shape {observed.shape}"
+            )
+        known = v[:, observed]
+        for cycle in range(n_cycles):
+            h = self.sample_hidden(v, rng)
+            if cycle < n_cycles - 1:
+                v = self.sample_visible(h, rng)
+            else:
+                fields = (h @ self.W.T + self.visible_bias) / np.sqrt(self.d)
+                v = self.visible.tilted_mean(fields)
+            v[:, observed] = known
+        return v
+
     def sample(self, n: int, rng=None) -> np.ndarray:
         """Draw independent samples exactly: a hidden state from its marginal, then the rest.
 
@@ -229,7 +276,7 @@ class RBM:
         """
         n, rng = positive_integer(n, "n"), random_generator(rng)
         log_weights = self._state_log_weights()
-        states = np.concatenate([states for states, _, _ in self._state_blocks()])
+        states = np.concatenate([states for states, _, _ in self.state_blocks()])
         probabilities = np.exp(log_weights - logsumexp(log_weights)).ravel()
         return self.sample_visible(states[rng.choice(len(states), size=n, p=probabilities)], rng)
 
@@ -248,7 +295,7 @@ class RBM:
         fields = X @ self.W / np.sqrt(self.d) + self.hidden_bias
         return eta1(fields, self.hidden) + X @ self.visible_bias / np.sqrt(self.d)
 
-    def _state_blocks(self):
+    def state_blocks(self):
         """Yield hidden states (m, k), visible fields (m, d) and log weights (m,) without them.
 
         A block holds all states of the second half of the units for one state of the first.
@@ -257,8 +304,7 @@ class RBM:
             raise ValueError(
                 f"hidden must have a finite support for a sum over its states; got {self.hidden!r}"
             )
-        if len(self.hidden.support) ** self.k > MAX_STATES:
-            raise ValueError(f"W: {self.k} hidden units have more than {MAX_STATES} states")
+        check_states(self.hidden, self.k, "W")
         half = self.k // 2
         first, first_log = joint_states(self.hidden, half)
         second, second_log = joint_states(self.hidden, self.k - half)
@@ -273,6 +319,6 @@ class RBM:
         return np.array(
             [
                 log_weights + self.visible.log_mgf(fields).sum(axis=1)
-                for _, fields, log_weights in self._state_blocks()
+                for _, fields, log_weights in self.state_blocks()
             ]
         )

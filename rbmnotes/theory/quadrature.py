@@ -227,7 +227,7 @@ def _plane_averages(weight, mean, covariance, V, hidden):
 def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
     """Any number of units: independent scramblings of Sobol points, and their spread."""
     k, r = mean_of_u.shape
-    root = square_root(Q)
+    root = square_root(Q, "Q")
     results = []
     for stream in np.random.default_rng(rng).spawn(SCRAMBLINGS):
         uniform = qmc.Sobol(r + k, rng=stream).random_base2(SOBOL_LOG2_POINTS)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root as find_root
 
-from rbmnotes._validation import finite_array, finite_real, not_negative, positive_integer
+from rbmnotes._validation import (
+    finite_array,
+    finite_real,
+    not_negative,
+    positive_integer,
+    random_generator,
+    symmetric_matrix,
+)
+from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.multiplier import multiplier_step
 from rbmnotes.model.objective import eta2
 from rbmnotes.model.priors import Prior, Rademacher, check_prior, check_standardised
@@ -75,18 +83,21 @@ def state_evolution(
     Raises
     ------
     ValueError
-        If shapes do not match, $Q_0$ is not above $M_0^\top M_0$, or $V_0$ is out of range.
+        If shapes do not match, $Q_0$ is not symmetric or not above $M_0^\top M_0$, or $V_0$ is out
+        of range.
     """
     if not isinstance(model, SpikedModel):
         raise ValueError(f"model must be a SpikedModel; got {model!r}")
     check_prior(hidden, "hidden")
     M = finite_array(M0, "M0", (model.r, None)).astype(np.float64, copy=False)
     k = M.shape[1]
-    Q = finite_array(Q0, "Q0", (k, k)).astype(np.float64, copy=False)
+    check_states(hidden, k, "M0")
+    Q = symmetric_matrix(Q0, "Q0", k)
     if np.linalg.eigvalsh(Q)[0] <= 0 or np.linalg.eigvalsh(Q - M.T @ M)[0] < -1e-10:
         raise ValueError("Q0 must be positive definite and at least M0^T M0")
-    V = check_response(np.zeros((k, k)) if V0 is None else V0, k, hidden)
+    V = check_response(np.zeros((k, k)) if V0 is None else V0, "V0", k, hidden)
     n_iter = positive_integer(n_iter, "n_iter", minimum=0)
+    random_generator(rng)  # only checked: with a seed, every iteration takes the same points
 
     snr = model.information_coefficient * np.array(model.snr)
     path, error, message = [(M, Q, V)], 0.0, ""

@@ -1,0 +1,1 @@
+"""Data sets: what is bundled with the package."""

@@ -1,0 +1,155 @@
+"""The estimator: scikit-learn's own checks, its conventions, and exact probabilities."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is an optional dependency")
+
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import BernoulliRBM
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from rbmnotes.estimators import effective_rbm
+from rbmnotes.estimators.effective_rbm import EffectiveRBM
+
+METHODS = ("effective", "tangent", "exact")
+
+
+def bits(n, d, rng=0):
+    rng = np.random.default_rng(rng)
+    common = rng.random((n, 1)) < 0.5
+    return (np.where(common, 0.8, 0.3) > rng.random((n, d))).astype(float)
+
+
+@parametrize_with_checks(
+    [EffectiveRBM(2, n_iter=2, clip=True, method=method) for method in METHODS]
+)
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_without_clipping_its_checks_fail_only_where_inputs_are_out_of_range():
+    """Most of them feed normal deviates, which are no inputs of this model."""
+    results = check_estimator(EffectiveRBM(2, n_iter=1), on_fail=None, on_skip=None)
+    failed = [r for r in results if r["status"] == "failed"]
+    assert len(results) - len(failed) > 15
+    for result in failed:
+        text = str(result["exception"])
+        assert "must lie in [0, 1]" in text or "negative input values" in text, result["check_name"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_scores_are_log_probabilities(method):
+    model = EffectiveRBM(2, method=method, n_iter=20, random_state=0).fit(bits(300, 5))
+    states = np.array(list(product((0.0, 1.0), repeat=5)))
+    assert np.exp(model.score_samples(states)).sum() == pytest.approx(1.0, abs=1e-12)
+
+
+def test_conventions_are_those_of_scikit_learn():
+    """Its own RBM with our parameters has the same hidden means and the same free energy."""
+    X = bits(300, 6)
+    model = EffectiveRBM(3, n_iter=20, random_state=0).fit(X)
+    theirs = BernoulliRBM(3)
+    theirs.components_ = model.components_
+    theirs.intercept_hidden_ = model.intercept_hidden_
+    theirs.intercept_visible_ = model.intercept_visible_
+    theirs.n_features_in_ = 6
+    np.testing.assert_allclose(model.transform(X), theirs.transform(X), atol=1e-12)
+    difference = model.score_samples(X) + theirs._free_energy(X)
+    np.testing.assert_allclose(difference, difference[0], atol=1e-10)
+
+
+def test_it_learns_more_than_independent_features():
+    X, test = bits(2000, 8), bits(2000, 8, rng=1)
+    rate = X.mean(axis=0)
+    independent = np.log(np.where(test == 1, rate, 1 - rate)).sum(axis=1)
+    model = EffectiveRBM(2, n_iter=30, learning_rate=0.05, random_state=0).fit(X)
+    gain = model.score_samples(test) - independent
+    assert gain.mean() > 5 * gain.std() / np.sqrt(len(gain))
+
+
+def test_gibbs_draws_from_the_conditional_laws():
+    X = bits(300, 3)
+    model = EffectiveRBM(2, n_iter=30, random_state=0).fit(X)
+    start = np.tile([1.0, 0.0, 1.0], (20_000, 1))
+    after = model.gibbs(start)
+    assert after.dtype == bool
+    expected = np.zeros(3)
+    up = model.transform(start[:1])[0]
+    for h in product((0, 1), repeat=2):
+        weight = np.prod(np.where(h, up, 1 - up))
+        expected += weight * expit(h @ model.components_ + model.intercept_visible_)
+    np.testing.assert_allclose(after.mean(axis=0), expected, atol=4 * 0.5 / np.sqrt(20_000))
+    assert np.any(model.gibbs(start) != after)
+
+
+def test_partial_fit_goes_on_where_fit_stopped():
+    X = bits(200, 5)
+    whole = EffectiveRBM(2, n_iter=3, random_state=4).fit(X)
+    pieces = EffectiveRBM(2, n_iter=1, random_state=4).fit(X).partial_fit(X).partial_fit(X)
+    np.testing.assert_array_equal(whole.components_, pieces.components_)
+    fresh = EffectiveRBM(2, random_state=4)
+    for _ in range(3):
+        fresh.partial_fit(X)
+    np.testing.assert_array_equal(whole.components_, fresh.components_)
+
+
+def test_it_works_in_a_pipeline_and_a_search():
+    X = bits(200, 6)
+    y = X[:, 0]
+    pipeline = make_pipeline(EffectiveRBM(n_iter=2, random_state=0), LogisticRegression())
+    search = GridSearchCV(pipeline, {"effectiverbm__n_components": [1, 2]}, cv=2).fit(X, y)
+    assert search.best_score_ > 0.5
+    own = GridSearchCV(EffectiveRBM(n_iter=2, random_state=0), {"n_components": [1, 2]}, cv=2)
+    assert np.isfinite(own.fit(X).best_score_)
+    names = pipeline[:-1].fit(X).get_feature_names_out()
+    assert list(names) == [f"effectiverbm{i}" for i in range(10)]
+
+
+def test_verbose_says_how_it_goes(capsys):
+    EffectiveRBM(2, n_iter=2, verbose=1, random_state=0).fit(bits(50, 4))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("[EffectiveRBM] log-likelihood -") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (np.full((5, 4), 1.5), "must lie in"),
+        (np.full((5, 4), -0.5), "must lie in"),
+        (np.full((5, 4), np.nan), "NaN"),
+        (np.empty((0, 4)), "0 sample"),
+        (np.ones(4), "2D"),
+    ],
+)
+def test_bad_input_is_refused_with_the_reason(X, words):
+    with pytest.raises(ValueError, match=words):
+        EffectiveRBM(2).fit(X)
+    fitted = EffectiveRBM(2, n_iter=1).fit(bits(10, 4))
+    with pytest.raises(ValueError, match=words):
+        fitted.score_samples(X)
+
+
+def test_bad_parameters_are_refused_with_the_reason():
+    X = bits(10, 4)
+    for options, words in (
+        ({"n_components": 0}, "^k must"),
+        ({"method": "cd"}, "^method must"),
+        ({"learning_rate": -1.0}, "^learning_rate must"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            EffectiveRBM(**{"n_iter": 1, **options}).fit(X)
+    with pytest.raises(ValueError, match="features"):
+        EffectiveRBM(2, n_iter=1).fit(X).transform(bits(3, 5))
+
+
+def test_doctest():
+    import doctest
+
+    assert doctest.testmod(effective_rbm).failed == 0

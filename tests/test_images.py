@@ -1,0 +1,165 @@
+"""Corrupting and restoring images: every piece against plain arithmetic on small arrays."""
+
+import numpy as np
+import pytest
+
+import rbmnotes as rn
+from rbmnotes.experiments import images
+from rbmnotes.experiments.registry import load_results
+
+
+def signs(n, rng=0):
+    return np.where(np.random.default_rng(rng).random((n, 784)) < 0.5, -1, 1).astype(np.int8)
+
+
+@pytest.mark.parametrize("task", images.OCCLUSIONS)
+def test_occlusion_hides_one_half(task):
+    original = signs(40)
+    corrupted, flip = images.corrupt(original, task, np.random.default_rng(1))
+    hidden = flip == 0.5
+    assert hidden.sum() == 392
+    assert set(np.unique(flip)) == {0.0, 0.5}
+    np.testing.assert_array_equal(corrupted[:, ~hidden], original[:, ~hidden])
+    # 15,680 fair signs: 5 standard errors are 0.02
+    assert np.mean(corrupted[:, hidden] != original[:, hidden]) == pytest.approx(0.5, abs=0.02)
+
+
+def test_halves_are_where_they_say():
+    picture = {name: mask.reshape(28, 28) for name, mask in images.OCCLUSIONS.items()}
+    expected = {"top": [(0, 0), (13, 27)], "left": [(0, 0), (27, 13)]}
+    for name, inside in expected.items():
+        assert all(picture[name][pixel] for pixel in inside)
+    assert not picture["top"][14, 0]
+    assert not picture["left"][0, 14]
+    np.testing.assert_array_equal(picture["bottom"], ~picture["top"])
+    np.testing.assert_array_equal(picture["right"], ~picture["left"])
+
+
+@pytest.mark.parametrize("share", images.NOISE)
+def test_noise_flips_as_often_as_it_says(share):
+    original = signs(100)
+    corrupted, flip = images.corrupt(original, f"noise {share}", np.random.default_rng(2))
+    assert np.all(flip == share / 2)
+    rate = np.mean(corrupted != original)
+    error = np.sqrt(share / 2 * (1 - share / 2) / original.size)
+    assert abs(rate - share / 2) < 5 * error
+
+
+def factor_images(rng, n):
+    """Signs of two common factors plus noise, and their covariance's leading space."""
+    loadings = rng.standard_normal((784, 2))
+    return np.where(
+        rng.standard_normal((n, 2)) @ loadings.T + rng.standard_normal((n, 784)) > 0, 1, -1
+    )
+
+
+def test_principal_components_are_the_gaussian_conditional_mean():
+    """Against the conditional mean by dense linear algebra on all 784 pixels."""
+    rng = np.random.default_rng(3)
+    train = factor_images(rng, 500)
+    model = images.PrincipalComponents(train, 3)
+    covariance = model.loadings @ model.loadings.T + model.noise * np.eye(784)
+    sample = train[:5].astype(float)
+    for flip in (images.OCCLUSIONS["top"] * 0.5, np.full(784, 0.1)):
+        restored = model.restore(sample, flip, None)
+        kept, seen = 1 - 2 * flip, flip < 0.5
+        noise = np.diag((1 - kept[seen] ** 2) / kept[seen] ** 2)
+        gain = covariance[:, seen] @ np.linalg.inv(covariance[np.ix_(seen, seen)] + noise)
+        expected = model.mean + (sample[:, seen] / kept[seen] - model.mean[seen]) @ gain.T
+        np.testing.assert_allclose(restored, np.clip(expected, -1, 1), atol=1e-9)
+
+
+def test_restoring_beats_doing_nothing_and_observed_pixels_stay():
+    rng = np.random.default_rng(4)
+    train, test = np.split(factor_images(rng, 700), [500])
+    mean, components = images.MeanImage(train), images.PrincipalComponents(train, 2)
+    table = images.restoration_table(
+        {"mean": mean.restore, "components": components.restore}, test, seed=5, tasks=("top",)
+    ).set_index("method")
+    assert table.error["nothing"] == pytest.approx(0.5, abs=0.01)
+    assert (
+        table.error["components"] < table.error["nothing"] - 10 * table.standard_error["components"]
+    )
+    flip = images.OCCLUSIONS["top"] * 0.5
+    for model in (mean, components):
+        restored = model.restore(test.astype(float), flip, None)
+        np.testing.assert_allclose(restored[:, flip == 0], test[:, flip == 0], atol=1e-12)
+
+
+def test_error_rate_counts_uncertain_pixels_only():
+    original = np.ones((2, 784), dtype=int)
+    restored = original.astype(float)
+    restored[0, :392] = -0.2  # all of the top half wrong
+    restored[1, 392:] = -1.0  # wrong where it was observed: not counted
+    flip = images.OCCLUSIONS["top"] * 0.5
+    np.testing.assert_array_equal(images.error_rate(original, restored, flip), [1.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def trained():
+    scores = []
+
+    def score(epoch, rbm, seconds):
+        scores.append(images.log_likelihoods(rbm, rn.fashion_mnist().test[:1000].astype(float)))
+
+    return images.train("tangent", 2, rng=3, callback=score).rbm, scores
+
+
+def test_training_on_all_images_learns(trained):
+    """Two epochs: far above independent pixels, and Theorem 1 promises less than there is."""
+    _, scores = trained
+    data = rn.fashion_mnist()
+    mean = np.clip(data.train.mean(axis=0, dtype=float), -0.9999, 0.9999)
+    independent = np.log((1 + data.test[:1000] * mean) / 2).sum(axis=1).mean()
+    assert scores[0]["exact"] < scores[1]["exact"]
+    assert scores[1]["exact"] > independent + 50
+    assert all(score["effective"] < score["exact"] for score in scores)
+
+
+def test_measured_rows_are_one_an_epoch():
+    rows = images.measure_training({"name": "CD-1", "n_epochs": 2}, np.random.default_rng(0))
+    assert [row["epoch"] for row in rows] == [1, 2]
+    for row in rows:
+        assert -500 < row["exact"] < -200
+        assert row["exact_train"] == pytest.approx(row["exact"], abs=15)
+        assert row["diverged"] is False
+
+
+def test_a_machine_restores_better_than_the_mean_image(trained):
+    data = rn.fashion_mnist()
+    methods = {
+        "mean": images.MeanImage(data.train).restore,
+        **images.rbm_restorers(trained[0]),
+    }
+    table = images.restoration_table(methods, data.test[:500], seed=1, tasks=("left", "noise 0.4"))
+    errors = table.set_index(["task", "method"])
+    for task in ("left", "noise 0.4"):
+        of = errors.loc[task]
+        spread = 4 * of.standard_error.max()
+        assert of.error["posterior"] < of.error["mean"] - spread
+        assert of.error["posterior"] < of.error["gibbs"]  # the best guess beats a sampled one
+
+
+def test_baseline_rows_agree_with_counting():
+    data = rn.fashion_mnist()
+    rows = images.measure_restoration({"name": "mean image"}, np.random.default_rng(0))
+    top = next(r for r in rows if r["task"] == "top" and r["restored_by"] == "mean")
+    guess = np.where(data.train.mean(axis=0, dtype=float) >= 0, 1, -1)
+    wrong = (data.test != guess)[:, images.OCCLUSIONS["top"]]
+    assert top["error"] == pytest.approx(wrong.mean(), abs=1e-12)
+
+
+def test_recipes_are_complete():
+    assert images.RECIPES.keys() == images.METHODS.keys()
+    for recipe in images.RECIPES.values():
+        assert recipe["learning_rate"] in images.LEARNING_RATES
+        assert recipe["batch_size"] in images.BATCH_SIZES
+
+
+def test_recipes_are_what_the_stored_grid_chose():
+    table = load_results("training", "paper")
+    last = table[table.epoch == table.n_epochs]
+    for name, recipe in images.RECIPES.items():
+        settings = last[last.name == name].groupby(["learning_rate", "batch_size"])
+        best = settings.exact_train.mean().idxmax()
+        assert best == (recipe["learning_rate"], recipe["batch_size"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments import images, paths, recovery, starts, theorem1
+from rbmnotes.experiments import images, minima, paths, recovery, starts, theorem1
 from rbmnotes.experiments.experiment import Experiment, Scale, canonical, grid
 from rbmnotes.experiments.store import read_exported
 from rbmnotes.model.order_parameters import matched_overlap
@@ -70,6 +70,11 @@ _BASELINES = ({"name": "mean image"}, {"name": "PCA"})
 
 def _starts_grid(d):
     return tuple({"k": k, "snr": snr, "d": d} for k, snr in starts.SETTINGS)
+
+
+def _minima_grid(sizes):
+    points = minima.STABLE + minima.UNSTABLE
+    return tuple(point | {"d": d} for d in sizes for point in points)
 
 
 _ALL = (
@@ -163,6 +168,17 @@ _ALL = (
             "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 20),
         },
         figure=1,
+    ),
+    Experiment(
+        name="minima",
+        version=1,
+        description="Minimum of the objective over starts of L-BFGS beside Gordon's value",
+        measure=minima.measure_minimum,
+        predict=minima.predict_minimum,
+        scales={
+            "quick": Scale(_minima_grid([100, 200]), 4),
+            "paper": Scale(_minima_grid(minima.SIZES), minima.INSTANCES),
+        },
     ),
 )
 

@@ -7,7 +7,7 @@ from scipy.integrate import quad
 
 from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher, eta2, proximal_map
 from rbmnotes.theory import replica as module
-from rbmnotes.theory.gordon import global_optimum
+from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.replica import one_step_rsb
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))

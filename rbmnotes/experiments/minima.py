@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.gordon import global_optimum
+from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.replica import one_step_rsb
 
 PRIORS = {

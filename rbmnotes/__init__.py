@@ -29,6 +29,7 @@ from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
+from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
@@ -38,6 +39,17 @@ from rbmnotes.theory.limits import (
     outlier_eigenvalue,
     pca_overlap,
 )
+from rbmnotes.theory.moreau import moreau_average
+from rbmnotes.theory.optimum import GlobalOptimum, global_optimum
+from rbmnotes.theory.phase_diagram import (
+    Branch,
+    branches,
+    finite_norm_threshold,
+    overlap_free_edge,
+    replicon_threshold,
+    response_edge,
+)
+from rbmnotes.theory.replica import OneStepRSB, one_step_rsb
 from rbmnotes.theory.state_evolution import (
     FixedPoint,
     StateEvolution,
@@ -52,14 +64,17 @@ __all__ = [
     "AMPHistory",
     "AMPResult",
     "Bernoulli",
+    "Branch",
     "Discrete",
     "FashionMNIST",
     "FixedPoint",
     "Gaussian",
+    "GlobalOptimum",
     "Gradient",
     "HiddenMoments",
     "ModelAverage",
     "MultiplierStep",
+    "OneStepRSB",
     "PCAResult",
     "Prior",
     "ProximalMap",
@@ -73,6 +88,7 @@ __all__ = [
     "amp_rbm",
     "bayes_overlap",
     "bbp_snr",
+    "branches",
     "equal_snr_pca_overlap",
     "eta1",
     "eta1_gradient",
@@ -80,7 +96,11 @@ __all__ = [
     "eta2",
     "eta2_moments",
     "fashion_mnist",
+    "finite_norm_threshold",
     "fixed_point",
+    "global_optimum",
+    "gordon_gradient",
+    "gordon_potential",
     "haar_overlap",
     "independent_start",
     "informed_start",
@@ -88,14 +108,19 @@ __all__ = [
     "loss_gradient",
     "marchenko_pastur_density",
     "matched_overlap",
+    "moreau_average",
     "multiplier_step",
+    "one_step_rsb",
     "outlier_eigenvalue",
     "overlap",
+    "overlap_free_edge",
     "pca",
     "pca_overlap",
     "posterior_mean",
     "proximal_map",
+    "replicon_threshold",
     "response_bound",
+    "response_edge",
     "spectral_start",
     "state_evolution",
     "teacher_rbm",

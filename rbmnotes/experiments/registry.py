@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments import images, paths, race, recovery, starts, theorem1
+from rbmnotes.experiments import images, minima, paths, phases, race, recovery, starts, theorem1
 from rbmnotes.experiments.experiment import Experiment, Scale, canonical, grid
 from rbmnotes.experiments.store import read_exported
 from rbmnotes.model.order_parameters import matched_overlap
@@ -76,6 +76,19 @@ _BASELINES = ({"name": "mean image"}, {"name": "PCA"})
 
 def _starts_grid(d):
     return tuple({"k": k, "snr": snr, "d": d} for k, snr in starts.SETTINGS)
+
+
+def _minima_grid(sizes):
+    points = minima.STABLE + minima.UNSTABLE
+    return tuple(point | {"d": d} for d in sizes for point in points)
+
+
+_PHASES = tuple(
+    {"region": region, "alpha": alpha, "snr": snr, "d": d}
+    for region, points in phases.REGIONS.items()
+    for alpha, snr in points
+    for d in phases.instances(alpha)
+)
 
 
 _ALL = (
@@ -181,6 +194,28 @@ _ALL = (
             "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 20),
         },
         figure=1,
+    ),
+    Experiment(
+        name="minima",
+        version=1,
+        description="Minimum of the objective over starts of L-BFGS beside Gordon's value",
+        measure=minima.measure_minimum,
+        predict=minima.predict_minimum,
+        scales={
+            "quick": Scale(_minima_grid([100, 200]), 4),
+            "paper": Scale(_minima_grid(minima.SIZES), minima.INSTANCES),
+        },
+    ),
+    Experiment(
+        name="phases",
+        version=1,
+        description="AMP's convergence and the spread of minima, region by region",
+        measure=phases.measure_phase,
+        predict=phases.predict_phase,
+        scales={
+            "quick": Scale([p for p in _PHASES if p["d"] in (100, 250)], 3),
+            "paper": Scale(_PHASES, [phases.instances(p["alpha"])[p["d"]] for p in _PHASES]),
+        },
     ),
 )
 

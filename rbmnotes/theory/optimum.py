@@ -31,10 +31,16 @@ class GlobalOptimum:
 
     Attributes
     ----------
-    m, q : float
-        Signal overlap and self overlap.
-    V, tau, gamma : float
-        The inner variables; $V=\gamma/\tau$ is the response of AMP.
+    m : float
+        Signal overlap.
+    q : float
+        Self overlap.
+    V : float
+        The ratio $\gamma/\tau$ of the inner variables, the response of AMP.
+    tau : float
+        First inner variable.
+    gamma : float
+        Second inner variable.
     loss : float
         Value of the potential: where the assumptions of Theorem 7 hold the limit of the minimum of
         the objective, and elsewhere a lower bound to it.

@@ -32,21 +32,28 @@ class Branch:
         ``"without overlap"``; ``"informed"``, the states with $m>0$ that last up to the largest
         strengths; ``"mirrored"``, those with $m<0$, where no symmetry makes them copies;
         ``"between"``, joined to another branch by a fold.
-    alpha, snr : (p,) arrays
-        Where the branch has a state.
-    m, q, V : (p,) arrays
-        Order parameters.
+    alpha : (p,) array
+        Sample ratios at which the branch has a state.
+    snr : (p,) array
+        The strengths that belong to them.
+    m : (p,) array
+        Signal overlap.
+    q : (p,) array
+        Self overlap.
+    V : (p,) array
+        Response.
     overlap : (p,) array
         $m/\sqrt q$.
     loss : (p,) array
         $\alpha(\eta_2(q)-E\,\eta_1(z))$.
     replicon : (p,) array
         $\alpha V^2E[(\partial_\omega g)^2]$.
-    growth, alternation : (p,) arrays
-        Largest and smallest real part of the eigenvalues of the derivative of state evolution's
-        map of $(m,q,V)$. Growth above one: a small change grows, at $m=0$ a small overlap.
-        Alternation below minus one: the recursion ends in a cycle of two states, which damping
-        cures.
+    growth : (p,) array
+        Largest real part of the eigenvalues of the derivative of state evolution's map of
+        $(m,q,V)$. Above one a small change grows, at $m=0$ a small overlap.
+    alternation : (p,) array
+        Smallest real part. Below minus one the recursion ends in a cycle of two states, which
+        damping cures.
     """
 
     name: str

@@ -124,8 +124,12 @@ class FixedPoint:
 
     Attributes
     ----------
-    m, q, V : float
-        Order parameters: signal overlap, self overlap, response.
+    m : float
+        Signal overlap.
+    q : float
+        Self overlap.
+    V : float
+        Response.
     overlap : float
         $m/\sqrt q$.
     replicon : float

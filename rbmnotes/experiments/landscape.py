@@ -43,7 +43,7 @@ SETTINGS = (
 """Fewer units than signals, as many, more, one signal below the BBP threshold; heavy-tailed U."""
 
 LEARNING_RATE = 0.05
-"""Two units of large norm push each other apart with a curvature of about 24, so 0.08 is too much."""
+"""Two units push each other apart with a curvature of up to about 24, so 0.08 is too much."""
 MAX_STEPS = 600
 CLOSE = 1e-3
 """Size of the gradient at which gradient descent hands over to L-BFGS, to polish its end."""

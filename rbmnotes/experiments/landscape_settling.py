@@ -73,8 +73,8 @@ def measure_rows(parameters: dict, rng: np.random.Generator) -> dict:
         $w-m\,w^\star$ (m that of theory), ``distance_a`` the largest difference between the
         distribution function of the rest and the law's, over the rows with one value of the
         signal, and ``wrong_a`` the same for a law of which the standard deviation is ten per
-        cent too small; then ``noise_12``, the correlation of the two rests, ``product``, the mean of
-        $|w_1w_2|$, ``gradient_size`` and ``converged``.
+        cent too small; then ``noise_12``, the correlation of the two rests, ``product``, the mean
+        of $|w_1w_2|$, ``gradient_size`` and ``converged``.
     """
     prior = ROWS_PRIORS[parameters["prior_w"]]
     model = SpikedModel(ROWS_ALPHA, ROWS_SNR, prior_w=prior)

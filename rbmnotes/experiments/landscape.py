@@ -14,12 +14,13 @@ from scipy.optimize import minimize
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.starts import informed_start, random_start
-from rbmnotes.model.objective import loss, loss_gradient
+from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments, loss, loss_gradient
 from rbmnotes.model.order_parameters import overlap
 from rbmnotes.model.priors import Discrete, Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.state_evolution import fixed_point
 
+UNIT = Rademacher()
 ALPHA = 4.0
 D = 500
 INSTANCES = 20
@@ -44,7 +45,7 @@ SETTINGS = (
 
 LEARNING_RATE = 0.05
 """Two units push each other apart with a curvature of up to about 24, so 0.08 is too much."""
-MAX_STEPS = 600
+MAX_STEPS = 400
 CLOSE = 1e-3
 """Size of the gradient at which gradient descent hands over to L-BFGS, to polish its end."""
 STATIONARY = 1e-5
@@ -55,6 +56,31 @@ ALIGNED = 0.3
 """Overlap from which a unit holds a signal; two random directions have about 0.04."""
 MIXED = 0.5
 """Ratio of its second to its first overlap from which a unit holds a mixture."""
+
+
+def objective(X, W) -> tuple[float, np.ndarray]:
+    r"""Return $d\,\mathcal L$ and its gradient from one pass over the fields.
+
+    The same numbers as :func:`rbmnotes.loss` times $d$ and :func:`rbmnotes.loss_gradient`, without
+    checks and by products with single columns, which are several times quicker.
+
+    Parameters
+    ----------
+    X : (n, d) array
+    W : (d, k) array
+
+    Returns
+    -------
+    value : float
+    gradient : (d, k) array
+    """
+    n, d = X.shape
+    fields = np.column_stack([X @ column for column in W.T.copy()]) / np.sqrt(d)
+    penalty = eta2_moments(W.T @ W / d, UNIT)
+    value = n * penalty.eta2 - eta1(fields, UNIT).sum()
+    clamped = eta1_gradient(fields, UNIT).T.copy()
+    pull = np.column_stack([row @ X for row in clamped]) / np.sqrt(d)
+    return float(value), n / d * W @ penalty.second - pull
 
 
 def descend(X, W, max_iter: int = 2000) -> np.ndarray:
@@ -72,14 +98,13 @@ def descend(X, W, max_iter: int = 2000) -> np.ndarray:
     -------
     (d, k) array
     """
-    d = len(W)
 
-    def objective(flat):
-        point = flat.reshape(W.shape)
-        return d * loss(X, point), loss_gradient(X, point).ravel()
+    def flat_objective(flat):
+        value, gradient = objective(X, flat.reshape(W.shape))
+        return value, gradient.ravel()
 
     options = {"maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": 1e-16, "gtol": 1e-8}
-    found = minimize(objective, W.ravel(), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(flat_objective, W.ravel(), jac=True, method="L-BFGS-B", options=options)
     return found.x.reshape(W.shape)
 
 
@@ -98,7 +123,7 @@ def gradient_descent(X, W) -> tuple[np.ndarray, int]:
     n_steps : int
     """
     for step in range(MAX_STEPS):
-        gradient = loss_gradient(X, W)
+        gradient = objective(X, W)[1]
         if np.linalg.norm(gradient) < CLOSE * np.sqrt(W.size):
             return W, step
         W = W - LEARNING_RATE * gradient

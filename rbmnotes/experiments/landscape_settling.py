@@ -23,12 +23,12 @@ CHANGE_START = {"m0": 0.5, "q0": 1.0, "V0": 0.1}
 CHANGE_ITERATIONS = 20
 CHANGE_WINDOW = (5, 12)
 """Iterations between which the decay is measured."""
-CHANGE_INSTANCES = {500: 48, 1000: 48, 2000: 40}
+CHANGE_INSTANCES = {300: 60, 600: 40, 1200: 30}
 
 ROWS_ALPHA = 2.0
 ROWS_SNR = (1.9, 1.6)
 ROWS_PRIORS = {"signs": Rademacher(), "skewed": Discrete((-0.5, 2.0), (0.8, 0.2))}
-ROWS_INSTANCES = {500: 40, 1000: 40, 2000: 40, 4000: 32}
+ROWS_INSTANCES = {500: 24, 1000: 24, 2000: 24, 4000: 24}
 
 CURVATURE_LEARNED = 1.35
 CURVATURE_MISSED = (1.2, 1.5, 2.0)

@@ -9,7 +9,9 @@ from rbmnotes.experiments import (
     images,
     landscape,
     landscape_settling,
+    minima,
     paths,
+    phases,
     recovery,
     starts,
     theorem1,
@@ -78,6 +80,19 @@ _BASELINES = ({"name": "mean image"}, {"name": "PCA"})
 
 def _starts_grid(d):
     return tuple({"k": k, "snr": snr, "d": d} for k, snr in starts.SETTINGS)
+
+
+def _minima_grid(sizes):
+    points = minima.STABLE + minima.UNSTABLE
+    return tuple(point | {"d": d} for d in sizes for point in points)
+
+
+_PHASES = tuple(
+    {"region": region, "alpha": alpha, "snr": snr, "d": d}
+    for region, points in phases.REGIONS.items()
+    for alpha, snr in points
+    for d in phases.instances(alpha)
+)
 
 
 def _landscape_grid(d):
@@ -181,6 +196,28 @@ _ALL = (
             "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 20),
         },
         figure=1,
+    ),
+    Experiment(
+        name="minima",
+        version=1,
+        description="Minimum of the objective over starts of L-BFGS beside Gordon's value",
+        measure=minima.measure_minimum,
+        predict=minima.predict_minimum,
+        scales={
+            "quick": Scale(_minima_grid([100, 200]), 4),
+            "paper": Scale(_minima_grid(minima.SIZES), minima.INSTANCES),
+        },
+    ),
+    Experiment(
+        name="phases",
+        version=1,
+        description="AMP's convergence and the spread of minima, region by region",
+        measure=phases.measure_phase,
+        predict=phases.predict_phase,
+        scales={
+            "quick": Scale([p for p in _PHASES if p["d"] in (100, 250)], 3),
+            "paper": Scale(_PHASES, [phases.instances(p["alpha"])[p["d"]] for p in _PHASES]),
+        },
     ),
     Experiment(
         name="landscape",

@@ -29,14 +29,15 @@ def test_without_a_missed_signal_only_the_bulk_is_left():
     assert found.growth == 0.0
 
 
-@pytest.mark.parametrize("missed", [0.0, 2.0])
-def test_against_a_matrix_of_independent_entries(missed):
-    # the theory's own assumption, sampled: fields of the right law, independent of the noise
-    alpha, learned, d = 4.0, 1.35, 1200
+@pytest.mark.parametrize(("missed", "width"), [(0.0, 0.12), (1.5, 0.0), (2.0, 0.0)])
+def test_against_matrices_of_independent_entries(missed, width):
+    # The theory's own assumption, sampled: fields of the right law, independent of the noise. An
+    # edge is biased by some d^(-2/3) = 0.025, hence `width`; an outlier by O(1/d).
+    alpha, learned, d = 4.0, 1.35, 250
     point = fixed_point(alpha, learned)
-    expected = lowest_curvature(alpha, learned, missed)
+    expected = lowest_curvature(alpha, learned, missed).smallest
     smallest = []
-    for seed in range(4):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         n = int(alpha * d)
         omega = learned * point.m * rng.choice([-1.0, 1.0], n)
@@ -47,10 +48,10 @@ def test_against_a_matrix_of_independent_entries(missed):
         weighted = X / np.cosh(z)[:, None]
         hessian = alpha * np.eye(d) - weighted.T @ weighted / d
         smallest.append(np.linalg.eigvalsh(hessian)[0])
-    # an edge fluctuates and is biased by about d^(-2/3) = 0.009, an outlier by d^(-1/2) = 0.03,
-    # over four matrices; both in units of the spectrum's scale, a few
-    assert np.mean(smallest) == pytest.approx(expected.smallest, abs=0.06)
-    assert abs(expected.smallest) > 0.3
+    error = np.std(smallest, ddof=1) / np.sqrt(len(smallest))
+    assert abs(np.mean(smallest) - expected) < 4.5 * error + width
+    # a curvature that is off by a tenth of the penalty's
+    assert abs(np.mean(smallest) - expected - 0.1 * alpha) > 4.5 * error + width
 
 
 @pytest.mark.parametrize(

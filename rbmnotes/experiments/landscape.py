@@ -35,13 +35,13 @@ SETTINGS = (
     {"k": 1, "snr": [2.0, 1.2], "latent": "signs"},
     {"k": 2, "snr": [1.8, 1.5, 1.2], "latent": "signs"},
     {"k": 2, "snr": [1.6, 1.3], "latent": "signs"},
-    {"k": 2, "snr": [1.6], "latent": "signs"},
-    {"k": 3, "snr": [1.6, 1.3], "latent": "signs"},
-    {"k": 2, "snr": [1.6, 0.5], "latent": "signs"},
     {"k": 1, "snr": [1.6, 1.6], "latent": "sparse"},
     {"k": 2, "snr": [1.6, 1.6], "latent": "sparse"},
+    {"k": 1, "snr": [0.5], "latent": "signs"},
+    {"k": 2, "snr": [1.6], "latent": "signs"},
+    {"k": 3, "snr": [1.6, 1.3], "latent": "signs"},
 )
-"""Fewer units than signals, as many, more, one signal below the BBP threshold; heavy-tailed U."""
+"""Fewer units than signals, as many; heavy-tailed U; a signal below threshold; spare units."""
 
 LEARNING_RATE = 0.05
 """Two units push each other apart with a curvature of up to about 24, so 0.08 is too much."""

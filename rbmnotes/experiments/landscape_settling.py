@@ -29,7 +29,7 @@ CHANGE_INSTANCES = {300: 60, 600: 40, 1200: 30}
 ROWS_ALPHA = 2.0
 ROWS_SNR = (1.9, 1.6)
 ROWS_PRIORS = {"signs": Rademacher(), "skewed": Discrete((-0.5, 2.0), (0.8, 0.2))}
-ROWS_INSTANCES = {500: 20, 1000: 20, 2000: 20, 4000: 20}
+ROWS_INSTANCES = {400: 20, 800: 20, 1600: 20, 3200: 20}
 
 CURVATURE_LEARNED = 1.35
 CURVATURE_SCALE = ALPHA
@@ -82,7 +82,7 @@ def measure_rows(parameters: dict, rng: np.random.Generator) -> dict:
     model = SpikedModel(ROWS_ALPHA, ROWS_SNR, prior_w=prior)
     data = model.sample(parameters["d"], rng)
     start = data.W_star * ROWS_SNR + np.sqrt(0.5) * rng.standard_normal(data.W_star.shape)
-    fit = amp_rbm(data.X, start=start, V0=0.1 * np.eye(2), tol=1e-8, max_iter=200)
+    fit = amp_rbm(data.X, start=start, V0=0.1 * np.eye(2), tol=1e-6, max_iter=200)
     signs = np.sign(np.sum(fit.W * data.W_star, axis=0))
     W, row, rests = fit.W * signs, {}, []
     for unit, snr in enumerate(ROWS_SNR):

@@ -34,12 +34,7 @@ from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
-from rbmnotes.theory.gordon import (
-    GlobalOptimum,
-    global_optimum,
-    gordon_gradient,
-    gordon_potential,
-)
+from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
@@ -50,6 +45,7 @@ from rbmnotes.theory.limits import (
     pca_overlap,
 )
 from rbmnotes.theory.moreau import moreau_average
+from rbmnotes.theory.optimum import GlobalOptimum, global_optimum
 from rbmnotes.theory.phase_diagram import (
     Branch,
     branches,

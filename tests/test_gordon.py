@@ -9,7 +9,7 @@ from helpers import central_difference
 from scipy.integrate import quad
 from scipy.optimize import minimize, minimize_scalar
 
-import rbmnotes.theory.gordon as module
+import rbmnotes.theory.optimum as module
 from rbmnotes import (
     Bernoulli,
     Discrete,
@@ -26,8 +26,9 @@ from rbmnotes import (
     response_bound,
 )
 from rbmnotes.experiments.evidence import extrapolate
-from rbmnotes.theory.gordon import global_optimum, gordon_gradient, gordon_potential
+from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.moreau import FieldLaw, moreau_average
+from rbmnotes.theory.optimum import global_optimum
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))

@@ -102,7 +102,8 @@ def test_points_are_on_their_sides_of_the_replicon_line():
         for point in points:
             row = minima.predict_minimum(point)
             assert (row["replicon"] < 1) == stable
-            assert np.isnan(row["loss_1rsb"]) == (point["snr"] > 0)
+            assert np.isnan(row["loss_1rsb"]) == stable
+            assert stable or row["loss_theory"] < row["loss_1rsb"] < 0
     hidden, prior_u = minima.PRIORS["signs"], minima.PRIORS["sparse signs"]
     assert prior_u.variance == pytest.approx(1.0)
     row = minima.predict_minimum(minima.STABLE[3])

@@ -16,7 +16,7 @@ from rbmnotes import (
     pca_overlap,
     state_evolution,
 )
-from rbmnotes.theory.gordon import global_optimum
+from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.phase_diagram import (
     branches,
     finite_norm_threshold,

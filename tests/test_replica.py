@@ -7,7 +7,7 @@ from scipy.integrate import quad
 
 from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher, eta2, proximal_map
 from rbmnotes.theory import replica as module
-from rbmnotes.theory.gordon import global_optimum
+from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.replica import one_step_rsb
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
@@ -48,7 +48,7 @@ def test_reference_state():
 
 @pytest.mark.parametrize("hidden", [Rademacher(), TERNARY], ids=repr)
 def test_energy_and_stationarity_against_plain_quadrature(hidden):
-    state = one_step_rsb(4.0, hidden)
+    state = one_step_rsb(4.0, hidden=hidden)
     point = np.array([state.q, state.V, state.y])
     assert state.energy == pytest.approx(plain_energy(*point, 4.0, hidden), abs=1e-9)
     slope = central_difference(lambda x: plain_energy(*x, 4.0, hidden), point, step=1e-4)
@@ -64,9 +64,16 @@ def test_energy_and_stationarity_against_plain_quadrature(hidden):
 
 @pytest.mark.parametrize("alpha", [2.0, 4.0, 30.0])
 def test_derivatives_against_differences(alpha):
-    point = np.array([1.2, 0.6, 0.2])
-    expected = central_difference(lambda x: module._energy(*x, alpha, TERNARY), point)
-    np.testing.assert_allclose(module._derivatives(*point, alpha, TERNARY), expected, atol=1e-7)
+    point = np.array([0.5, 0.6, 1.2, 0.6, 0.2])
+    expected = central_difference(lambda x: module._energy(x, alpha, 0.9, TERNARY), point)
+    found = module._derivatives(point, alpha, 0.9, TERNARY)
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+    point[:2] = 0.0
+    expected = central_difference(
+        lambda x: module._energy([0, 0, *x], alpha, 0.0, TERNARY), point[2:]
+    )
+    found = module._derivatives(point, alpha, 0.0, TERNARY)
+    np.testing.assert_allclose(found[2:], expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("alpha", [2.4, 10.0, 100.0])
@@ -78,9 +85,11 @@ def test_breaking_raises_the_energy(alpha):
     for factor in (0.8, 1.2):
         y = factor * state.y
         found = module.find_root(
-            lambda x, y=y: module._derivatives(*x, y, alpha, Rademacher())[:2], (state.q, state.V)
+            lambda x, y=y: module._derivatives((0, 0, *x, y), alpha, 0.0, Rademacher())[2:4],
+            (state.q, state.V),
         )
-        assert module._energy(*found.x, y, alpha, Rademacher()) < state.energy - 1e-9
+        energy = module._energy((0, 0, *found.x, y), alpha, 0.0, Rademacher())
+        assert energy < state.energy - 1e-9
 
 
 def test_continuation_below_the_symmetric_state():
@@ -112,12 +121,86 @@ def test_a_solution_that_is_not_found_is_not_reported(monkeypatch):
     assert state.message == "not converged"
 
 
+# with a signal ------------------------------------------------------------------------------------
+
+
+def plain_energy_with_signal(state, alpha, snr, hidden):
+    """The energy with both averages over the field itself, proximal points by the package."""
+    m, q0, q, V, y = state
+    x, w = np.polynomial.hermite_e.hermegauss(80)
+    h, edges = np.linspace(-9, 9, 4001), np.sqrt(q - q0)
+    inner = np.exp(-0.5 * h**2) / np.sum(np.exp(-0.5 * h**2))
+    total = 0.0
+    for node, weight in zip(x, w / w.sum(), strict=True):
+        omega = snr * m + np.sqrt(q0) * node + edges * h
+        z = proximal_map(omega[:, None], [[V]], hidden).z[:, 0]
+        envelope = -hidden.log_mgf(z) + (z - omega) ** 2 / (2 * V)
+        total += weight * np.log(inner @ np.exp(-y * envelope))
+    T = V + y * (q - q0)
+    penalty = alpha * eta2([[q]], hidden)
+    return penalty - alpha / y * total - np.log(T / V) / (2 * y) - (q0 - m * m) / (2 * T)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "snr", "hidden"), [(4.0, 0.8, Rademacher()), (4.0, 0.75, TERNARY)], ids=repr
+)
+def test_energy_with_a_signal_against_plain_quadrature(alpha, snr, hidden):
+    state = one_step_rsb(alpha, snr, hidden)
+    assert state.converged
+    assert 0 < state.m**2 < state.q0 < state.q
+    point = np.array([state.m, state.q0, state.q, state.V, state.y])
+    expected = plain_energy_with_signal(point, alpha, snr, hidden)
+    assert state.energy == pytest.approx(expected, abs=1e-7)
+    slope = central_difference(
+        lambda x: plain_energy_with_signal(x, alpha, snr, hidden), point, step=1e-4
+    )
+    np.testing.assert_allclose(slope, 0.0, atol=1e-5)
+    # above the replica-symmetric value, and the weight of the last term matters
+    best = global_optimum(alpha, snr, hidden)
+    assert best.loss < state.energy
+    wrong = central_difference(
+        lambda x: plain_energy_with_signal(x, alpha, snr, hidden) - 0.1 * (x[1] - x[0] ** 2) / x[3],
+        point,
+        step=1e-4,
+    )
+    assert np.abs(wrong).max() > 0.1
+
+
+def test_breaking_ends_at_the_replicon_line():
+    # alpha = 4: the line is at 0.85117; the gain in energy falls steeply towards it
+    gains = []
+    for snr in (0.78, 0.81, 0.84):
+        state, best = one_step_rsb(4.0, snr), global_optimum(4.0, snr)
+        gains.append(state.energy - best.loss)
+        assert state.converged
+    assert gains[0] > 4 * gains[1] > 16 * gains[2] > 0
+    assert state.m == pytest.approx(best.m, abs=1e-3)
+    assert state.q == pytest.approx(best.q, abs=1e-3)
+    beyond = one_step_rsb(4.0, 0.86)
+    assert not beyond.converged
+    assert beyond.message == "the replica-symmetric state is stable"
+
+
+def test_a_weak_signal_changes_nothing():
+    without, weak = one_step_rsb(4.0), one_step_rsb(4.0, 0.7)
+    assert weak == without
+    assert weak.m == weak.q0 == 0
+
+
+def test_out_of_range_with_a_signal():
+    below = one_step_rsb(1.5, 1.1)
+    assert below.message == "the replica-symmetric state is out of the range of the theory"
+    assert not one_step_rsb(1.5, 1.32).converged
+
+
 CASES = {
+    "snr negative": ("snr", lambda: one_step_rsb(4.0, -0.1)),
+    "snr an array": ("snr", lambda: one_step_rsb(4.0, [0.0, 1.0])),
     "alpha zero": ("alpha", lambda: one_step_rsb(0.0)),
     "alpha an array": ("alpha", lambda: one_step_rsb([4.0, 5.0])),
-    "hidden a word": ("hidden", lambda: one_step_rsb(4.0, "ising")),
-    "hidden Gaussian": ("hidden", lambda: one_step_rsb(4.0, Gaussian())),
-    "hidden not symmetric": ("hidden", lambda: one_step_rsb(4.0, Bernoulli())),
+    "hidden a word": ("hidden", lambda: one_step_rsb(4.0, hidden="ising")),
+    "hidden Gaussian": ("hidden", lambda: one_step_rsb(4.0, hidden=Gaussian())),
+    "hidden not symmetric": ("hidden", lambda: one_step_rsb(4.0, hidden=Bernoulli())),
 }
 
 

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.gordon import global_optimum
+from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.replica import one_step_rsb
 
 PRIORS = {
@@ -177,18 +177,17 @@ def measure_minimum(parameters: dict, rng: np.random.Generator) -> dict:
 
 
 def predict_minimum(parameters: dict) -> dict:
-    r"""Return Gordon's value and, at $\lambda=0$, that of one step of replica symmetry breaking.
+    """Return Gordon's value and, above a replicon of one, that of one step of symmetry breaking.
 
     Columns ``loss_theory``, ``overlap_theory``, ``self_overlap_theory``, ``replicon`` and
-    ``loss_1rsb``, NaN with a signal.
+    ``loss_1rsb``, NaN where the symmetric state is stable.
     """
-    alpha, snr = parameters["alpha"], parameters["snr"]
-    hidden = PRIORS[parameters["hidden"]]
+    alpha, snr, hidden = parameters["alpha"], parameters["snr"], PRIORS[parameters["hidden"]]
     best = global_optimum(alpha, snr, hidden, PRIORS[parameters["prior_u"]])
     return {
         "loss_theory": best.loss,
         "overlap_theory": best.m / np.sqrt(best.q),
         "self_overlap_theory": best.q,
         "replicon": best.replicon,
-        "loss_1rsb": one_step_rsb(alpha, hidden).energy if snr == 0.0 else np.nan,
+        "loss_1rsb": one_step_rsb(alpha, snr, hidden).energy,
     }

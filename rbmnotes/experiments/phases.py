@@ -26,7 +26,7 @@ from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.minima import descend
 from rbmnotes.model.objective import loss
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.gordon import global_optimum
+from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.phase_diagram import branches
 
 REGIONS = {

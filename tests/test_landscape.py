@@ -87,6 +87,15 @@ def test_predicted_loss_is_a_sum_over_units():
     )
 
 
+def test_predicted_loss_of_mixtures_and_of_shared_signals():
+    # two variables of excess kurtosis 2 mix to one of excess kurtosis 1
+    mixed = landscape.mixed_law(landscape.SPARSE)
+    assert [mixed.moment(i) for i in (1, 2, 4)] == pytest.approx([0.0, 1.0, 4.0], abs=1e-10)
+    unit = fixed_point(4.0, 1.6, prior_u=mixed).loss
+    assert landscape.predicted_loss([1.6, 1.6], "xx", landscape.SPARSE) == pytest.approx(2 * unit)
+    assert np.isnan(landscape.predicted_loss([1.6, 1.3], "122"))
+
+
 def test_excess_over_the_best_informed_start():
     table = pd.DataFrame(
         [

@@ -228,18 +228,28 @@ def _describe(data, W, settled):
     }
 
 
+def mixed_law(prior: Discrete) -> Discrete:
+    r"""Return the law of $(U_1+U_2)/\sqrt2$ for two independent variables of law `prior`."""
+    values, weights = np.array(prior.support), np.array(prior.probabilities)
+    sums = np.round((values[:, None] + values) / np.sqrt(2.0), 12).ravel()
+    products = np.outer(weights, weights).ravel()
+    support = np.unique(sums)
+    return Discrete(support, [float(products[sums == value].sum()) for value in support])
+
+
 def predicted_loss(snr, pattern: str, prior_u: Prior = Rademacher()) -> float:
     r"""Return the loss of the stationary point of Corollary 1 at which `pattern` is held.
 
     The sum of the losses of its units, each with its own signal; a unit without a signal has the
-    replica-symmetric value of the state $m=0$, which is a lower bound only.
+    replica-symmetric value of the state $m=0$, which is a lower bound only. A unit that holds a
+    mixture, of two signals of equal strength, has their mixed latent variable.
 
     Parameters
     ----------
     snr : sequence of float
         Signal strengths.
     pattern : str
-        As :func:`held` returns it, without ``x``.
+        As :func:`held` returns it; NaN is returned if two units hold one signal.
     prior_u : Prior
         Law of a latent variable.
 
@@ -247,13 +257,19 @@ def predicted_loss(snr, pattern: str, prior_u: Prior = Rademacher()) -> float:
     -------
     float
     """
-    units = [
-        fixed_point(ALPHA, snr[int(unit) - 1], prior_u=prior_u)
-        if unit != "0"
-        else fixed_point(ALPHA, 0.0, start=0.0)
-        for unit in pattern
-    ]
-    return float(sum(unit.loss for unit in units))
+    signals = pattern.replace("0", "").replace("x", "")
+    if len(set(signals)) < len(signals):
+        return np.nan
+    losses = []
+    for unit in pattern:
+        if unit == "0":
+            point = fixed_point(ALPHA, 0.0, start=0.0)
+        elif unit == "x":
+            point = fixed_point(ALPHA, snr[0], prior_u=mixed_law(prior_u))
+        else:
+            point = fixed_point(ALPHA, snr[int(unit) - 1], prior_u=prior_u)
+        losses.append(point.loss)
+    return float(sum(losses))
 
 
 def excess_over_informed(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments import images, minima, paths, phases, race, recovery, starts, theorem1
+from rbmnotes.experiments import (
+    images,
+    landscape,
+    landscape_settling,
+    minima,
+    paths,
+    phases,
+    race,
+    recovery,
+    starts,
+    theorem1,
+)
 from rbmnotes.experiments.experiment import Experiment, Scale, canonical, grid
 from rbmnotes.experiments.store import read_exported
 from rbmnotes.model.order_parameters import matched_overlap
@@ -89,6 +100,16 @@ _PHASES = tuple(
     for alpha, snr in points
     for d in phases.instances(alpha)
 )
+
+
+def _landscape_grid(d):
+    return tuple(setting | {"d": d} for setting in landscape.SETTINGS)
+
+
+def _by_size(instances, **axes):
+    """Scale of a grid over sizes, with the number of instances that each size has."""
+    points = grid(d=instances, **axes)
+    return Scale(points, [instances[point["d"]] for point in points])
 
 
 _ALL = (
@@ -215,6 +236,53 @@ _ALL = (
         scales={
             "quick": Scale([p for p in _PHASES if p["d"] in (100, 250)], 3),
             "paper": Scale(_PHASES, [phases.instances(p["alpha"])[p["d"]] for p in _PHASES]),
+        },
+    ),
+    Experiment(
+        name="landscape",
+        version=1,
+        description="Corollary 1: where AMP-RBM, gradient descent and L-BFGS end, for any k and r",
+        measure=landscape.measure_landscape,
+        scales={
+            "quick": Scale(_landscape_grid(d=100), 2),
+            "paper": Scale(_landscape_grid(d=landscape.D), landscape.INSTANCES),
+        },
+    ),
+    Experiment(
+        name="landscape_change",
+        version=1,
+        description="Assumption 2: change of the weights in every iteration of AMP-RBM",
+        measure=landscape_settling.measure_change,
+        scales={
+            "quick": Scale(grid(snr=landscape_settling.CHANGE_SNR, d=[200]), 4),
+            "paper": _by_size(
+                landscape_settling.CHANGE_INSTANCES, snr=landscape_settling.CHANGE_SNR
+            ),
+        },
+    ),
+    Experiment(
+        name="landscape_rows",
+        version=1,
+        description="Theorem 4: the rows of a stationary point against their law",
+        measure=landscape_settling.measure_rows,
+        scales={
+            "quick": Scale(grid(prior_w=landscape_settling.ROWS_PRIORS, d=[200]), 4),
+            "paper": _by_size(
+                landscape_settling.ROWS_INSTANCES, prior_w=landscape_settling.ROWS_PRIORS
+            ),
+        },
+    ),
+    Experiment(
+        name="landscape_curvature",
+        version=1,
+        description="Smallest curvature where a unit holds one of two signals",
+        measure=landscape_settling.measure_curvature,
+        scales={
+            "quick": Scale(grid(missed=landscape_settling.CURVATURE_MISSED, d=[100]), 4),
+            "paper": _by_size(
+                landscape_settling.CURVATURE_INSTANCES,
+                missed=landscape_settling.CURVATURE_MISSED,
+            ),
         },
     ),
 )

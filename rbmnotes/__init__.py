@@ -5,6 +5,12 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 """
 
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
+from rbmnotes.algorithms.descent import (
+    DescentHistory,
+    DescentResult,
+    adam,
+    gradient_descent,
+)
 from rbmnotes.algorithms.likelihood_training import TrainingHistory, TrainingResult, train_rbm
 from rbmnotes.algorithms.pca import PCAResult, pca
 from rbmnotes.algorithms.rbm_training import RBMTraining
@@ -29,6 +35,7 @@ from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
+from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
@@ -60,11 +67,14 @@ from rbmnotes.theory.state_evolution import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "DMFT",
     "RBM",
     "AMPHistory",
     "AMPResult",
     "Bernoulli",
     "Branch",
+    "DescentHistory",
+    "DescentResult",
     "Discrete",
     "FashionMNIST",
     "FixedPoint",
@@ -85,10 +95,12 @@ __all__ = [
     "StateEvolution",
     "TrainingHistory",
     "TrainingResult",
+    "adam",
     "amp_rbm",
     "bayes_overlap",
     "bbp_snr",
     "branches",
+    "dmft",
     "equal_snr_pca_overlap",
     "eta1",
     "eta1_gradient",
@@ -101,6 +113,7 @@ __all__ = [
     "global_optimum",
     "gordon_gradient",
     "gordon_potential",
+    "gradient_descent",
     "haar_overlap",
     "independent_start",
     "informed_start",

@@ -6,6 +6,7 @@ import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
 from rbmnotes.experiments import (
+    dynamics,
     images,
     landscape,
     landscape_settling,
@@ -283,6 +284,38 @@ _ALL = (
                 landscape_settling.CURVATURE_INSTANCES,
                 missed=landscape_settling.CURVATURE_MISSED,
             ),
+        },
+    ),
+    Experiment(
+        name="dynamics",
+        version=1,
+        description="Gradient descent, every step: what its mean-field theory predicts (Figure 2)",
+        measure=dynamics.measure_dynamics,
+        scales={
+            "quick": Scale(grid(model=dynamics.MODELS, d=[100, 200, 400]), 10),
+            "paper": Scale(grid(model=dynamics.MODELS, d=[1000, 2000, 4000]), 60),
+        },
+        figure=2,
+    ),
+    Experiment(
+        name="mean_field",
+        version=1,
+        description="Independent solves of gradient descent's mean-field theory (Figure 2)",
+        measure=dynamics.measure_mean_field,
+        scales={
+            "quick": Scale(grid(setting=dynamics.SETTINGS, n_paths=[2**8]), 8),
+            "paper": Scale(grid(setting=dynamics.SETTINGS, n_paths=[2**14, 2**15]), 16),
+        },
+    ),
+    Experiment(
+        name="descent",
+        version=1,
+        description="Overlap against the strength: Adam, and gradient descent with its theory",
+        measure=recovery.measure_descent,
+        predict=recovery.predict_descent,
+        scales={
+            "quick": Scale(_recovery_grid([0.6, 1.0, 1.4], d=200), 4),
+            "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 10),
         },
     ),
 )

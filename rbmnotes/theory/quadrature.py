@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from rbmnotes.model.multiplier import square_root
-from rbmnotes.model.priors import Discrete, Gaussian, Prior
+from rbmnotes.model.priors import Gaussian, Prior
 from rbmnotes.model.proximal import proximal_map, response_bound
 from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
 
@@ -237,7 +237,7 @@ def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
     for stream in np.random.default_rng(rng).spawn(SCRAMBLINGS):
         uniform = qmc.Sobol(r + k, rng=stream).random_base2(SOBOL_LOG2_POINTS)
         uniform = np.clip(uniform, 1e-12, 1 - 1e-12)
-        u = _quantile(prior_u, uniform[:, :r])
+        u = prior_u.quantile(uniform[:, :r])
         omega = u @ mean_of_u.T + ndtri(uniform[:, r:]) @ root
         point = proximal_map(omega, V, hidden)
         n = len(omega)
@@ -253,10 +253,3 @@ def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
     means = [np.mean(entry, axis=0) for entry in zip(*results, strict=True)]
     spreads = [np.std(entry, axis=0, ddof=1).max() for entry in zip(*results, strict=True)]
     return FieldAverages(*means, error=float(max(spreads[:3]) / np.sqrt(SCRAMBLINGS)))
-
-
-def _quantile(prior: Prior, uniform):
-    if isinstance(prior, Discrete):
-        edges = np.cumsum(prior.probabilities)[:-1]
-        return np.array(prior.support)[np.searchsorted(edges, uniform, side="right")]
-    return ndtri(uniform)

@@ -45,6 +45,31 @@ _PAGE = """<figure class="rbm-slider" id="{name}" style="margin:1em 0;max-width:
 </script>
 </figure>"""
 
+_PLAY = """
+<script>
+(function () {{
+  const range = document.getElementById("{name}-range");
+  const button = document.createElement("button");
+  let timer = null;
+  function go(position) {{ range.value = position; range.dispatchEvent(new Event("input")); }}
+  function stop() {{ clearInterval(timer); timer = null; button.textContent = "Play"; }}
+  button.type = "button";
+  button.addEventListener("click", function () {{
+    if (timer !== null) {{ stop(); return; }}
+    if (+range.value === +range.max) {{ go(0); }}
+    button.textContent = "Pause";
+    timer = setInterval(function () {{
+      go(+range.value + 1);
+      if (+range.value === +range.max) {{ stop(); }}
+    }}, {pause});
+  }});
+  stop();
+  range.closest("label").before(button);
+}})();
+</script>"""
+_PAUSE = 600
+"""Milliseconds between two frames of an animation."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -180,7 +205,7 @@ def curve_slider(
 
 
 def frame_slider(name: str, parameter: str, values, figures, *, caption: str = "", start: int = 0):
-    """Return a slider over matplotlib figures, one a position, stored as PNG.
+    """Return a slider over matplotlib figures, one a position, stored as PNG, and a play button.
 
     The bytes of a PNG depend on matplotlib's version: tag the cell ``nbval-ignore-output`` and
     print a summary of what is drawn. Prefer :func:`curve_slider` where curves will do.
@@ -215,7 +240,9 @@ def frame_slider(name: str, parameter: str, values, figures, *, caption: str = "
             f'<img data-frame="{position}" alt="{label}" style="width:100%{hidden}" '
             f'src="data:image/png;base64,{data}">'
         )
-    return _page(name, parameter, values, "\n".join(images), caption, start, 800)
+    page = _page(name, parameter, values, "\n".join(images), caption, start, 800)
+    page.data += _PLAY.format(name=name, pause=_PAUSE)
+    return page
 
 
 def _page(name, parameter, values, stage, caption, start, width):

@@ -15,9 +15,9 @@ from rbmnotes._validation import (
     random_generator,
     symmetric_matrix,
 )
-from rbmnotes.model.hidden_sum import check_states
+from rbmnotes.model.hidden_sum import check_states, hidden_moments
 from rbmnotes.model.multiplier import CAP, multiplier_step
-from rbmnotes.model.objective import eta2, eta2_moments
+from rbmnotes.model.objective import eta2
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior, check_standardised
 from rbmnotes.model.proximal import check_response, response_bound
 from rbmnotes.model.spiked import SpikedModel
@@ -221,7 +221,7 @@ def fixed_point(
         m, q, V = state
         average = averages(state)
         slope, gg = alpha * snr * average.ug[0, 0], alpha * average.gg[0, 0]
-        multiplier = alpha * eta2_moments([[q]], hidden).second[0, 0]
+        multiplier = alpha * hidden_moments(np.array([[q]]), hidden).second[0, 0]
         response = 1.0 / (multiplier - alpha * average.derivative[0, 0])
         return np.array([slope * V - m, (slope**2 + gg) * V * V - q, response - V])
 

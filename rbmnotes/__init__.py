@@ -12,15 +12,10 @@ from rbmnotes.algorithms.descent import (
     adam,
     gradient_descent,
 )
-from rbmnotes.algorithms.likelihood_training import (
-    RBMTraining,
-    TrainingHistory,
-    TrainingResult,
-    independent_start,
-    train_rbm,
-)
+from rbmnotes.algorithms.likelihood_training import TrainingHistory, TrainingResult, train_rbm
 from rbmnotes.algorithms.pca import PCAResult, pca
-from rbmnotes.algorithms.starts import informed_start, spectral_start
+from rbmnotes.algorithms.rbm_training import RBMTraining
+from rbmnotes.algorithms.starts import independent_start, informed_start, spectral_start
 from rbmnotes.datasets.fashion_mnist import FashionMNIST, fashion_mnist
 from rbmnotes.model.multiplier import MultiplierStep, multiplier_step
 from rbmnotes.model.objective import (
@@ -43,6 +38,7 @@ from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
 from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
+from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
@@ -52,6 +48,17 @@ from rbmnotes.theory.limits import (
     outlier_eigenvalue,
     pca_overlap,
 )
+from rbmnotes.theory.moreau import moreau_average
+from rbmnotes.theory.optimum import GlobalOptimum, global_optimum
+from rbmnotes.theory.phase_diagram import (
+    Branch,
+    branches,
+    finite_norm_threshold,
+    overlap_free_edge,
+    replicon_threshold,
+    response_edge,
+)
+from rbmnotes.theory.replica import OneStepRSB, one_step_rsb
 from rbmnotes.theory.state_evolution import (
     FixedPoint,
     StateEvolution,
@@ -67,6 +74,7 @@ __all__ = [
     "AMPHistory",
     "AMPResult",
     "Bernoulli",
+    "Branch",
     "ContrastivePoint",
     "DescentHistory",
     "DescentResult",
@@ -74,10 +82,12 @@ __all__ = [
     "FashionMNIST",
     "FixedPoint",
     "Gaussian",
+    "GlobalOptimum",
     "Gradient",
     "HiddenMoments",
     "ModelAverage",
     "MultiplierStep",
+    "OneStepRSB",
     "PCAResult",
     "Prior",
     "ProximalMap",
@@ -92,6 +102,7 @@ __all__ = [
     "amp_rbm",
     "bayes_overlap",
     "bbp_snr",
+    "branches",
     "contrastive_divergence",
     "contrastive_fixed_point",
     "dmft",
@@ -102,7 +113,11 @@ __all__ = [
     "eta2",
     "eta2_moments",
     "fashion_mnist",
+    "finite_norm_threshold",
     "fixed_point",
+    "global_optimum",
+    "gordon_gradient",
+    "gordon_potential",
     "gradient_descent",
     "haar_overlap",
     "independent_start",
@@ -111,14 +126,19 @@ __all__ = [
     "loss_gradient",
     "marchenko_pastur_density",
     "matched_overlap",
+    "moreau_average",
     "multiplier_step",
+    "one_step_rsb",
     "outlier_eigenvalue",
     "overlap",
+    "overlap_free_edge",
     "pca",
     "pca_overlap",
     "posterior_mean",
     "proximal_map",
+    "replicon_threshold",
     "response_bound",
+    "response_edge",
     "spectral_start",
     "state_evolution",
     "teacher_rbm",

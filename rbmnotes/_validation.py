@@ -98,3 +98,30 @@ def random_generator(rng) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise ValueError(f"rng must be a seed or a numpy.random.Generator; got {rng!r}") from error
+
+
+def signs(value, name: str, width: int | None = None, means: bool = False) -> np.ndarray:
+    """Return an (n, width) array of -1 and +1 as ``int8``, or raise if it holds anything else.
+
+    With `means` values in between are allowed, and an array that has some is returned as it is.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of -1 and +1; got {value!r}") from error
+    right_shape = array.ndim == 2 and 0 not in array.shape and width in (None, array.shape[-1])
+    if array.dtype.kind not in "fiu" or not right_shape:
+        raise ValueError(
+            f"{name} must be an (n, {width or 'd'}) array of -1 and +1; "
+            f"got shape {array.shape} of {array.dtype}"
+        )
+    rows = max(1, 2**18 // array.shape[1])  # what is compared at a time stays in the cache
+    parts = [array[first : first + rows] for first in range(0, len(array), rows)]
+    if all(np.all(np.abs(part) == 1) for part in parts):
+        return np.ascontiguousarray(array, dtype=np.int8)
+    for part in parts:
+        allowed = (part >= -1) & (part <= 1) if means else np.abs(part) == 1
+        if not allowed.all():
+            kind = "values from -1 to +1" if means else "only -1 and +1"
+            raise ValueError(f"{name} must hold {kind}; it also holds {part[~allowed][0]}")
+    return array

@@ -1,7 +1,11 @@
 """Slow, plain references shared by the tests: nothing here uses the package's own formulas."""
 
 import itertools
+import os
+import subprocess
+import sys
 from functools import lru_cache
+from textwrap import dedent
 
 import numpy as np
 
@@ -30,3 +34,29 @@ def standard_scores(samples, expected):
     """Deviation of the means over the first axis from `expected`, in standard errors."""
     errors = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
     return (samples.mean(axis=0) - expected) / errors
+
+
+def assert_threads_do_not_matter(code):
+    """Assert that what `results()` of the code returns, arrays, is the same to the last bit.
+
+    In a process of its own, where three threads are allowed.
+    """
+    lines = (
+        "import numba, numpy as np",
+        dedent(code),
+        "seen = []",
+        "for threads in (1, 2, 3):",
+        "    numba.set_num_threads(threads)",
+        "    seen.append([array.tobytes() for array in results()])",
+        "assert seen[0] and seen[0] == seen[1] == seen[2]",
+        "print('same', numba.get_num_threads())",
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"NUMBA_NUM_THREADS": "3"},
+        timeout=300,
+        check=False,
+    )
+    assert result.stdout == "same 3\n", result.stderr

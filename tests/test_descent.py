@@ -203,15 +203,15 @@ BAD = {
     "rng": ["seed", -1, 0.5],
 }
 CASES = [
-    (train, name, value)
+    pytest.param(train, name, value, id=f"{train.__name__} {name} {number}")
     for train in (gradient_descent, adam)
     for name, values in BAD.items()
-    for value in values
+    for number, value in enumerate(values)
     if train is gradient_descent or name not in ("batch_fraction", "rng")
 ]
 
 
-@pytest.mark.parametrize(("train", "name", "value"), CASES, ids=str)
+@pytest.mark.parametrize(("train", "name", "value"), CASES)
 def test_bad_input_is_refused_by_name(train, name, value):
     good = {"X": DATA.X, "W0": START, "learning_rate": 0.1, "n_iter": 2}
     with pytest.raises(ValueError, match=rf"^{name}\b"):

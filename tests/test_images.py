@@ -123,6 +123,10 @@ def test_measured_rows_are_one_an_epoch():
         assert -500 < row["exact"] < -200
         assert row["exact_train"] == pytest.approx(row["exact"], abs=15)
         assert row["diverged"] is False
+    timed = images.measure_units({"name": "CD-1", "n_epochs": 2}, np.random.default_rng(0))
+    seconds = [row.pop("seconds") for row in timed]
+    assert timed == rows
+    assert 0 < seconds[0] < seconds[1]
 
 
 def test_a_machine_restores_better_than_the_mean_image(trained):

@@ -1,33 +1,17 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from helpers import enumerate_states, standard_scores
+from helpers import assert_threads_do_not_matter, enumerate_states, standard_scores
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 from scipy.stats import chisquare
 
 from rbmnotes import RBM, Bernoulli, Discrete, Gaussian, Rademacher
-from rbmnotes.algorithms import likelihood_training
-from rbmnotes.algorithms._training_kernels import (
-    GOLDEN,
-    MAX_FIELD,
-    _draw_visible,
-    _largest_field,
-    _word,
-    exact_average,
-    fixed_point,
-)
+from rbmnotes.algorithms._gibbs_kernels import GOLDEN, _draw_visible, _word, rounded_weights
 from rbmnotes.algorithms.adam import Adam
 from rbmnotes.algorithms.ascent import ContrastiveAscent, LikelihoodAscent, Parameters
-from rbmnotes.algorithms.likelihood_training import (
-    METHODS,
-    RBMTraining,
-    independent_start,
-    train_rbm,
-)
+from rbmnotes.algorithms.likelihood_training import train_rbm
+from rbmnotes.algorithms.rbm_training import METHODS, RBMTraining
+from rbmnotes.algorithms.starts import independent_start
 
 TERNARY = Discrete((-1.0, 0.5, 3.0), (0.5, 0.375, 0.125))
 LOPSIDED = Discrete((-0.5, 2.0), (0.8, 0.2))
@@ -77,47 +61,6 @@ def test_adam_moves_by_the_learning_rate_up_a_constant_gradient():
     np.testing.assert_allclose(parameters, expected, rtol=1e-12)
 
 
-# the exact average ------------------------------------------------------------------------------
-
-
-def assert_same_average(actual, expected, tolerance):
-    assert actual.log_partition == pytest.approx(expected.log_partition, rel=tolerance)
-    for name in ("hidden", "visible", "product"):
-        np.testing.assert_allclose(getattr(actual, name), getattr(expected, name), atol=tolerance)
-
-
-def kernel_average(rbm):
-    return exact_average(rbm.W.T.copy(), rbm.visible_bias, rbm.hidden_bias, rbm.hidden)
-
-
-@pytest.mark.parametrize("hidden", [*TWO_POINTS, TERNARY], ids=repr)
-@pytest.mark.parametrize(("d", "k"), [(1, 1), (3, 2), (63, 5), (130, 4), (1100, 3)])
-def test_exact_average_against_the_plain_sum_over_states(hidden, d, k):
-    # blocks hold 64 visible units, products 512: sizes on both sides of each
-    rbm = random_rbm(d, k, hidden, seed=d)
-    assert_same_average(kernel_average(rbm), rbm.average(), 1e-12)
-
-
-@pytest.mark.parametrize("field", [20.0, 300.0, 349.9, 351.0, 5000.0])
-def test_exact_average_with_large_fields_does_not_overflow(field):
-    # the largest possible field on both sides of where odds would overflow; 1e-10: round-off of
-    # sums of thousands
-    rbm = random_rbm(40, 4, Rademacher(), seed=1)
-    scale = field / _largest_field(rbm.W.T, rbm.visible_bias, rbm.hidden)
-    rbm = RBM(scale * rbm.W, scale * rbm.visible_bias, rbm.hidden_bias, hidden=rbm.hidden)
-    assert_same_average(kernel_average(rbm), rbm.average(), 1e-10)
-
-
-def test_fields_that_cancel_between_the_halves():
-    # |f| of order one from terms of 170 each: odds are products of e^{340} and e^{-340}
-    W = np.full((9, 4), 1.0) + 1e-3 * np.random.default_rng(2).standard_normal((9, 4))
-    W[:, 2:] *= -1.0
-    W *= 170.0 * 3.0 / 2.0
-    rbm = RBM(W, hidden=Rademacher())
-    assert 0.9 * MAX_FIELD < _largest_field(rbm.W.T, rbm.visible_bias, rbm.hidden) < MAX_FIELD
-    assert_same_average(kernel_average(rbm), rbm.average(), 1e-10)
-
-
 # Gibbs chains -----------------------------------------------------------------------------------
 
 
@@ -161,10 +104,10 @@ def test_the_generator_is_splitmix64():
 
 
 @pytest.mark.parametrize("scale", [0.3, 20.0])
-def test_fixed_point_keeps_nine_digits_and_cannot_overflow(scale):
+def test_rounded_weights_keep_nine_digits_and_cannot_overflow(scale):
     W_T = scale * np.random.default_rng(0).standard_normal((5, 784))
     W_T[4] = 0.0
-    integers, units = fixed_point(W_T)
+    integers, units = rounded_weights(W_T)
     reach = np.abs(W_T).sum(axis=1, keepdims=True)
     assert np.all(np.abs(integers * units[:, None] - W_T) <= 1e-9 * reach)
     assert np.abs(integers.astype(np.int64)).sum(axis=1).max() < 2**31
@@ -435,30 +378,19 @@ def test_the_type_of_the_data_does_not_matter(method):
 
 
 def test_the_number_of_threads_does_not_matter():
-    # bit for bit: in a process of its own, where more than one thread is allowed
-    code = (
-        "import numba, numpy as np\n"
-        "from rbmnotes.algorithms.likelihood_training import METHODS, train_rbm\n"
-        "X = np.random.default_rng(0).choice([-1, 1], size=(400, 150))\n"
-        "for method in METHODS:\n"
-        "    results = []\n"
-        "    for threads in (1, 2, 3):\n"
-        "        numba.set_num_threads(threads)\n"
-        "        rbm = train_rbm(X, 5, method, n_epochs=2, rng=0, cycles=2).rbm\n"
-        "        parameters = rbm.W, rbm.visible_bias, rbm.hidden_bias\n"
-        "        results.append([array.tobytes() for array in parameters])\n"
-        "    assert results[0] == results[1] == results[2], method\n"
-        "print('same', numba.get_num_threads())\n"
+    assert_threads_do_not_matter(
+        """
+        from rbmnotes.algorithms.likelihood_training import train_rbm
+        from rbmnotes.algorithms.rbm_training import METHODS
+
+        X = np.random.default_rng(0).choice([-1, 1], size=(400, 150))
+
+        def results():
+            for method in METHODS:
+                rbm = train_rbm(X, 5, method, n_epochs=2, rng=0, cycles=2).rbm
+                yield from (rbm.W, rbm.visible_bias, rbm.hidden_bias)
+        """
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"NUMBA_NUM_THREADS": "3"},
-        timeout=300,
-        check=False,
-    )
-    assert result.stdout == "same 3\n", result.stderr
 
 
 # what happens along the way -------------------------------------------------------------------
@@ -472,7 +404,7 @@ def test_every_epoch_visits_full_batches_of_distinct_samples(monkeypatch):
         visited.append(rows)
         ascend(self, X, rows, parameters, gradient)
 
-    monkeypatch.setattr(likelihood_training.LikelihoodAscent, "__call__", spy)
+    monkeypatch.setattr(LikelihoodAscent, "__call__", spy)
     train_rbm(signs(105, 4), 2, batch_size=25, n_epochs=2, rng=0)
     assert [len(rows) for rows in visited] == [25] * 8
     epochs = np.array(visited).reshape(2, 100)

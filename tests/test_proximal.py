@@ -1,11 +1,8 @@
 """The proximal map against root finding."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from helpers import assert_threads_do_not_matter
 from scipy.optimize import root
 from scipy.special import softmax
 
@@ -198,28 +195,16 @@ def test_the_start_does_not_matter(prior, bound):
 
 
 def test_the_number_of_threads_does_not_matter():
-    # bit for bit: in a process of its own, where more than one thread is allowed
-    code = (
-        "import numba, numpy as np\n"
-        "from rbmnotes import Rademacher\n"
-        "from rbmnotes.model.proximal import proximal_sums\n"
-        "omega = np.random.default_rng(0).normal(0, 2, (5001, 3))\n"
-        "V = np.array([[0.5, 0.1, 0.0], [0.1, 0.4, -0.2], [0.0, -0.2, 0.6]])\n"
-        "results = []\n"
-        "for threads in (1, 2, 3):\n"
-        "    numba.set_num_threads(threads)\n"
-        "    z = omega.copy()\n"
-        "    g, derivative = proximal_sums(omega, V, Rademacher(), z)\n"
-        "    results.append((g.tobytes(), derivative.tobytes(), z.tobytes()))\n"
-        "assert results[0] == results[1] == results[2]\n"
-        "print('same', numba.get_num_threads())\n"
+    assert_threads_do_not_matter(
+        """
+        from rbmnotes import Rademacher
+        from rbmnotes.model.proximal import proximal_sums
+
+        omega = np.random.default_rng(0).normal(0, 2, (5001, 3))
+        V = np.array([[0.5, 0.1, 0.0], [0.1, 0.4, -0.2], [0.0, -0.2, 0.6]])
+
+        def results():
+            z = omega.copy()
+            return *proximal_sums(omega, V, Rademacher(), z), z
+        """
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"NUMBA_NUM_THREADS": "3"},
-        timeout=120,
-        check=False,
-    )
-    assert result.stdout == "same 3\n", result.stderr

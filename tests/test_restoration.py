@@ -104,9 +104,9 @@ def test_reconstruction_by_gibbs_tends_to_the_posterior():
 RBM_ = draw_rbm(rn.Bernoulli())
 SIGNS = np.ones((2, D))
 BAD = {
-    "y width": ("y", lambda: posterior_mean(RBM_, np.ones((2, D + 1)), 0.1)),
-    "y values": ("y", lambda: posterior_mean(RBM_, np.zeros((2, D)), 0.1)),
-    "y NaN": ("y", lambda: posterior_mean(RBM_, SIGNS * np.nan, 0.1)),
+    "corrupted width": ("corrupted", lambda: posterior_mean(RBM_, np.ones((2, D + 1)), 0.1)),
+    "corrupted values": ("corrupted", lambda: posterior_mean(RBM_, np.zeros((2, D)), 0.1)),
+    "corrupted NaN": ("corrupted", lambda: posterior_mean(RBM_, SIGNS * np.nan, 0.1)),
     "flip negative": ("flip", lambda: posterior_mean(RBM_, SIGNS, -0.1)),
     "flip above one half": ("flip", lambda: posterior_mean(RBM_, SIGNS, 0.6)),
     "flip NaN": ("flip", lambda: posterior_mean(RBM_, SIGNS, np.nan)),

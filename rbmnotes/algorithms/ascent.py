@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rbmnotes.algorithms._training_kernels import (
-    chain_words,
-    contrastive_sums,
-    exact_average,
-    fixed_point,
-)
+from rbmnotes.algorithms._gibbs_kernels import chain_words, contrastive_sums, rounded_weights
 from rbmnotes.model.objective import effective_average, likelihood_gradient
 from rbmnotes.model.rbm import RBM
+from rbmnotes.model.sign_average import MAX_FIELD, largest_field, sign_average
 from rbmnotes.model.tangent import tangent_average
 from rbmnotes.model.tilted import law_arrays
 
@@ -62,7 +58,9 @@ class LikelihoodAscent:
         if self.method == "effective":
             return effective_average(W, a, b, self.hidden)
         if self.method == "exact":
-            return exact_average(parameters.W_T, a, b, self.hidden)
+            if largest_field(W, a, self.hidden) <= MAX_FIELD:
+                return sign_average(W, a, b, self.hidden)
+            return RBM(W, a, b, hidden=self.hidden).average()
         if self.points is None:
             self.points = np.abs(a) / np.sqrt(len(a))
         average, self.points = tangent_average(W, a, b, self.points, self.hidden)
@@ -90,7 +88,7 @@ class ContrastiveAscent:
             self.chains,
             self.persistent,
             self.cycles,
-            *fixed_point(W_T / np.sqrt(d)),
+            *rounded_weights(W_T / np.sqrt(d)),
             parameters.hidden_bias,
             self.points,
             self.log_weights,

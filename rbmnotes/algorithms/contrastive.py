@@ -8,9 +8,8 @@ from rbmnotes._validation import (
     positive_integer,
     random_generator,
 )
-from rbmnotes.algorithms.descent import DescentResult
 from rbmnotes.algorithms.gibbs_chains import negative_phase
-from rbmnotes.algorithms.training_loop import Evaluation, evaluate, run_training
+from rbmnotes.algorithms.training_loop import DescentResult, Evaluation, evaluate, run_training
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher
 
 

@@ -2,73 +2,11 @@ r"""Gradient descent and Adam on the training objective (paper eq. 25)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
-from rbmnotes._validation import (
-    finite_array,
-    finite_real,
-    not_negative,
-    positive_integer,
-    random_generator,
-)
+from rbmnotes._validation import finite_real, not_negative, random_generator
 from rbmnotes.algorithms.adam import Adam
-from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments
-from rbmnotes.model.priors import Prior, Rademacher, check_prior
-from rbmnotes.model.products import times, transposed_times
-
-LARGEST_OVERLAP = 1e8
-"""Self overlap above which a run counts as diverged."""
-
-
-@dataclass(frozen=True)
-class DescentHistory:
-    r"""Order parameters along a run, ``n_iter + 1`` entries, the start first.
-
-    Attributes
-    ----------
-    M : (n_iter + 1, r, k) array or None
-        $\frac1dW^{\star\top}W^t$; only if the signals were given.
-    Q : (n_iter + 1, k, k) array
-        $\frac1dW^{t\top}W^t$.
-    loss : (n_iter + 1,) array
-        Objective $\mathcal L(W^t)$.
-    gradient_size : (n_iter + 1,) array
-        $\|d\,\nabla\mathcal L(W^t)\|_F/\sqrt{dk}$, of all samples also with mini-batches.
-    weights : (n_iter + 1, d, k) array or None
-        $W^t$; only if the weights were to be kept.
-    """
-
-    M: np.ndarray | None
-    Q: np.ndarray
-    loss: np.ndarray
-    gradient_size: np.ndarray
-    weights: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class DescentResult:
-    r"""Outcome of :func:`gradient_descent` or :func:`adam`.
-
-    Attributes
-    ----------
-    W : (d, k) array
-        Weights at the end.
-    converged : bool
-        Whether the size of the gradient fell below the tolerance.
-    n_iter : int
-        Number of iterations done.
-    message : str
-        What happened, in words.
-    history : DescentHistory
-    """
-
-    W: np.ndarray
-    converged: bool
-    n_iter: int
-    message: str
-    history: DescentHistory
+from rbmnotes.algorithms.training_loop import DescentHistory as DescentHistory
+from rbmnotes.algorithms.training_loop import DescentResult, evaluate, run_training
+from rbmnotes.model.priors import Prior, Rademacher
 
 
 def gradient_descent(
@@ -136,10 +74,15 @@ def gradient_descent(
     if batch_fraction > 1.0:
         raise ValueError(f"batch_fraction must be in (0, 1]; got {batch_fraction}")
 
-    def move(W, gradient):
-        W -= learning_rate * gradient
+    rng = random_generator(rng)
 
-    return _descend(X, W0, move, n_iter, hidden, W_star, tol, keep_weights, batch_fraction, rng)
+    def evaluate_at(X, W, moments):
+        return evaluate(X, W, hidden, moments, batch_fraction, rng)
+
+    def step(W, evaluation):
+        return W + learning_rate * (evaluation.pull - evaluation.penalty)
+
+    return run_training(X, W0, evaluate_at, step, n_iter, hidden, W_star, tol, keep_weights)
 
 
 def adam(
@@ -163,79 +106,12 @@ def adam(
     """
     stepper = Adam(learning_rate)
 
-    def move(W, gradient):
-        stepper.ascend(W, -gradient)
+    def evaluate_at(X, W, moments):
+        return evaluate(X, W, hidden, moments)
 
-    return _descend(X, W0, move, n_iter, hidden, W_star, tol, keep_weights)
+    def step(W, evaluation):
+        W = W.copy()
+        stepper.ascend(W, -evaluation.gradient)
+        return W
 
-
-def _descend(
-    X, W0, move, n_iter, hidden, W_star, tol, keep_weights, batch_fraction=1.0, rng=None
-) -> DescentResult:
-    """Move the weights along gradients until the end, a small gradient, or divergence."""
-    X = finite_array(X, "X", (None, None))
-    d = X.shape[1]
-    W = finite_array(W0, "W0", (d, None)).astype(np.float64)
-    n_iter = positive_integer(n_iter, "n_iter", minimum=0)
-    check_prior(hidden, "hidden")
-    if W_star is not None:
-        W_star = finite_array(W_star, "W_star", (d, None))
-    tol = finite_real(not_negative(tol, "tol"), "tol")
-    rng = random_generator(rng)
-    try:
-        moments = eta2_moments(W.T @ W / d, hidden)
-    except ValueError as error:
-        raise ValueError(f"W0 is no start for such units: {error}") from error
-
-    trace, converged, message = [], False, f"not converged after {n_iter} iterations"
-    for t in range(n_iter + 1):
-        included = None if batch_fraction == 1.0 else rng.random(len(X)) < batch_fraction
-        loss, gradient, step = _evaluate(X, W, hidden, moments, included, batch_fraction)
-        size = np.linalg.norm(gradient) / np.sqrt(W.size)
-        M = None if W_star is None else W_star.T @ W / d
-        trace.append((M, W.T @ W / d, loss, size, W if keep_weights else None))
-        if size < tol:
-            converged, message = True, "converged"
-        if converged or t == n_iter:
-            break
-        new_W = W.copy()
-        with np.errstate(over="ignore", invalid="ignore"):
-            move(new_W, step)
-        moments = _moments(new_W, hidden)
-        if moments is None:
-            message = f"diverged at iteration {t + 1}"
-            break
-        W = new_W
-    M, Q, losses, sizes, weights = zip(*trace, strict=True)
-    history = DescentHistory(
-        M=None if W_star is None else np.array(M),
-        Q=np.array(Q),
-        loss=np.array(losses),
-        gradient_size=np.array(sizes),
-        weights=np.array(weights) if keep_weights else None,
-    )
-    return DescentResult(W, converged, len(trace) - 1, message, history)
-
-
-def _evaluate(X, W, hidden, moments, included, batch_fraction):
-    r"""Return the objective, $d$ times its gradient, and the gradient that the step follows."""
-    n, d = X.shape
-    fields = times(X, W) / np.sqrt(d)
-    loss = (n * moments.eta2 - eta1(fields, hidden).sum()) / d
-    clamped = eta1_gradient(fields, hidden)
-    if included is not None:
-        clamped = np.hstack([clamped, clamped * (included / batch_fraction)[:, None]])
-    pull = transposed_times(X, clamped) / np.sqrt(d)
-    penalty, k = n / d * W @ moments.second, W.shape[1]
-    return float(loss), penalty - pull[:, :k], penalty - pull[:, -k:]
-
-
-def _moments(W, hidden):
-    r"""Return the moments of $\eta_2$, or None if the weights are too large for them."""
-    if not np.abs(W).max() < np.sqrt(LARGEST_OVERLAP * len(W)):
-        return None
-    Q = W.T @ W / len(W)
-    try:
-        return eta2_moments(Q, hidden) if Q.diagonal().max() < LARGEST_OVERLAP else None
-    except ValueError:
-        return None
+    return run_training(X, W0, evaluate_at, step, n_iter, hidden, W_star, tol, keep_weights)

@@ -6,11 +6,15 @@ import numpy as np
 
 from rbmnotes._validation import (
     finite_array,
+    finite_real,
     positive_integer,
     random_generator,
+    signs,
     symmetric_matrix,
 )
 from rbmnotes.algorithms.pca import component_count, pca
+from rbmnotes.model.priors import Bernoulli, Prior, check_prior
+from rbmnotes.model.rbm import RBM
 
 
 def informed_start(W_star, M, Q, rng=None) -> np.ndarray:
@@ -99,3 +103,46 @@ def spectral_start(X, k: int) -> tuple[np.ndarray, np.ndarray]:
     level = np.maximum(level, 2.0 * np.sqrt(alpha))
     strength = 0.5 * (level + np.sqrt(np.maximum(level**2 - 4.0 * alpha, 0.0)))
     return fit.W, strength / (1.0 + strength)
+
+
+def independent_start(
+    X, k: int, hidden: Prior = Bernoulli(), effective: bool = False, scale: float = 0.1, rng=None
+) -> RBM:
+    r"""Return a machine with almost independent visible units of the data's means.
+
+    Weights are normal with standard deviation `scale`, hidden biases zero, and the visible biases
+    those that maximise the likelihood at $W=0$: $a_i/\sqrt d={\rm artanh}\,\bar x_i$ for the exact
+    one, $a_i/\sqrt d=\bar x_i$ for the effective one, where the model's mean is the field itself.
+    Means are $\bar x_i=\frac1{n+1}\sum_\mu x_{\mu i}$, below one also for a pixel that is constant.
+
+    Parameters
+    ----------
+    X : (n, d) array of -1 and +1
+        Data, one sample a row.
+    k : int
+        Number of hidden units.
+    hidden : Prior
+        Law of a hidden unit.
+    effective : bool
+        Which likelihood the biases maximise.
+    scale : float
+        Standard deviation of the weights, positive.
+    rng : int or numpy.random.Generator, optional
+        Seed or generator of the weights.
+
+    Returns
+    -------
+    RBM
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or `X` holds other values.
+    """
+    X = signs(X, "X", means=True)
+    n, d = X.shape
+    shape = (d, positive_integer(k, "k"))
+    W = finite_real(scale, "scale", above=0.0) * random_generator(rng).standard_normal(shape)
+    mean = X.sum(axis=0, dtype=np.float64) / (n + 1)
+    field = mean if effective else np.arctanh(mean)
+    return RBM(W, np.sqrt(d) * field, hidden=check_prior(hidden, "hidden"))

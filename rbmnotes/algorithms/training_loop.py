@@ -12,11 +12,62 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._validation import finite_array, finite_real, not_negative, positive_integer
-from rbmnotes.algorithms.descent import LARGEST_OVERLAP, DescentHistory, DescentResult
 from rbmnotes.model.hidden_sum import HiddenMoments
 from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments
 from rbmnotes.model.priors import Prior, check_prior
 from rbmnotes.model.products import times, transposed_times
+
+LARGEST_OVERLAP = 1e8
+"""Self overlap above which a run counts as diverged."""
+
+
+@dataclass(frozen=True)
+class DescentHistory:
+    r"""Order parameters along a run, ``n_iter + 1`` entries, the start first.
+
+    Attributes
+    ----------
+    M : (n_iter + 1, r, k) array or None
+        $\frac1dW^{\star\top}W^t$; only if the signals were given.
+    Q : (n_iter + 1, k, k) array
+        $\frac1dW^{t\top}W^t$.
+    loss : (n_iter + 1,) array
+        Objective $\mathcal L(W^t)$.
+    gradient_size : (n_iter + 1,) array
+        $\|d\,\nabla\mathcal L(W^t)\|_F/\sqrt{dk}$, of all samples also with mini-batches.
+    weights : (n_iter + 1, d, k) array or None
+        $W^t$; only if the weights were to be kept.
+    """
+
+    M: np.ndarray | None
+    Q: np.ndarray
+    loss: np.ndarray
+    gradient_size: np.ndarray
+    weights: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class DescentResult:
+    r"""Outcome of :func:`gradient_descent` or :func:`adam`.
+
+    Attributes
+    ----------
+    W : (d, k) array
+        Weights at the end.
+    converged : bool
+        Whether the size of the gradient fell below the tolerance.
+    n_iter : int
+        Number of iterations done.
+    message : str
+        What happened, in words.
+    history : DescentHistory
+    """
+
+    W: np.ndarray
+    converged: bool
+    n_iter: int
+    message: str
+    history: DescentHistory
 
 
 @dataclass(frozen=True)
@@ -31,6 +82,8 @@ class Evaluation:
         Objective $\mathcal L(W)$.
     gradient : (d, k) array
         $d\,\nabla\mathcal L(W)$, of all samples.
+    penalty : (d, k) array
+        Part of the gradient that knows no samples.
     pull : (d, k) array
         $\frac1{\sqrt d}X^\top\sigma\eta_1'$, with the weights $\sigma$ of the samples in this step.
     included : (n,) array of bool, or None
@@ -40,11 +93,14 @@ class Evaluation:
     fields: np.ndarray
     loss: float
     gradient: np.ndarray
+    penalty: np.ndarray
     pull: np.ndarray
     included: np.ndarray | None
 
 
-def evaluate(X, W, hidden: Prior, moments: HiddenMoments, batch_fraction, rng) -> Evaluation:
+def evaluate(
+    X, W, hidden: Prior, moments: HiddenMoments, batch_fraction=1.0, rng=None
+) -> Evaluation:
     r"""Evaluate objective and gradient, and draw the samples of a step.
 
     Parameters
@@ -71,8 +127,8 @@ def evaluate(X, W, hidden: Prior, moments: HiddenMoments, batch_fraction, rng) -
         included = rng.random(n) < batch_fraction
         clamped = np.hstack([clamped, clamped * (included / batch_fraction)[:, None]])
     pull = transposed_times(X, clamped) / np.sqrt(d)
-    gradient = n / d * W @ moments.second - pull[:, :k]
-    return Evaluation(fields, float(loss), gradient, pull[:, -k:], included)
+    penalty = n / d * W @ moments.second
+    return Evaluation(fields, float(loss), penalty - pull[:, :k], penalty, pull[:, -k:], included)
 
 
 def run_training(

@@ -7,8 +7,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from rbmnotes.algorithms.likelihood_training import RBMTraining
-from rbmnotes.model.objective import eta1_gradient
+from rbmnotes.algorithms.rbm_training import RBMTraining
 from rbmnotes.model.priors import Bernoulli
 
 LIKELIHOODS = ("effective", "tangent", "exact")
@@ -119,9 +118,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def transform(self, X):
         """Return the means of the hidden units given samples, (n_samples, n_components)."""
         check_is_fitted(self)
-        v = self._signs(X)
-        fields = v @ self.rbm_.W / np.sqrt(self.rbm_.d) + self.rbm_.hidden_bias
-        return eta1_gradient(fields, self.rbm_.hidden)
+        return self.rbm_.hidden_mean(self._signs(X))
 
     def score_samples(self, X):
         """Return the exact log-likelihood of each sample in nats, (n_samples,).

@@ -51,18 +51,13 @@ NOISE = (0.1, 0.2, 0.4)
 """Shares of the pixels that salt-and-pepper noise replaces by random ones."""
 
 
-def _half(name: str) -> np.ndarray:
-    row, column = np.divmod(np.arange(SIDE * SIDE), SIDE)
-    hidden = {
-        "top": row < SIDE // 2,
-        "bottom": row >= SIDE // 2,
-        "left": column < SIDE // 2,
-        "right": column >= SIDE // 2,
-    }
-    return hidden[name]
-
-
-OCCLUSIONS = {name: _half(name) for name in ("top", "bottom", "left", "right")}
+_ROW, _COLUMN = np.divmod(np.arange(SIDE * SIDE), SIDE)
+OCCLUSIONS = {
+    "top": _ROW < SIDE // 2,
+    "bottom": _ROW >= SIDE // 2,
+    "left": _COLUMN < SIDE // 2,
+    "right": _COLUMN >= SIDE // 2,
+}
 """Pixels that each occlusion hides, (784,) booleans."""
 
 
@@ -172,7 +167,7 @@ def restoration_table(methods: dict, images, seed: int, tasks=TASKS) -> pd.DataF
     rows = []
     for number, task in enumerate(tasks):
         corrupted, flip = corrupt(images, task, np.random.default_rng((seed, number)))
-        for name, restore in {"nothing": lambda y, *_: y, **methods}.items():
+        for name, restore in {"nothing": lambda corrupted, *_: corrupted, **methods}.items():
             restored = restore(corrupted, flip, np.random.default_rng((seed, number, 1)))
             errors = error_rate(images, restored, flip)
             rows.append(
@@ -240,6 +235,17 @@ def measure_training(parameters: dict, rng: np.random.Generator) -> list[dict]:
         images, the exact one of training images ``exact_train``, and whether the training
         ``diverged`` in the end.
     """
+    rows, _ = _scored_training(parameters, rng)
+    return rows
+
+
+def measure_units(parameters: dict, rng: np.random.Generator) -> list[dict]:
+    """Do as :func:`measure_training`, and add the ``seconds`` of training up to each epoch."""
+    rows, seconds = _scored_training(parameters, rng)
+    return [{**row, "seconds": spent} for row, spent in zip(rows, seconds, strict=True)]
+
+
+def _scored_training(parameters, rng):
     data = fashion_mnist()
     test, seen = (part.astype(np.float64) for part in (data.test, data.train[:N_SCORED]))
     rows = []
@@ -249,7 +255,8 @@ def measure_training(parameters: dict, rng: np.random.Generator) -> list[dict]:
         rows.append({"epoch": epoch, **log_likelihoods(rbm, test), "exact_train": of_train})
 
     result = train(**parameters, rng=rng, callback=score)
-    return [{**row, "diverged": result.diverged} for row in rows]
+    rows = [{**row, "diverged": result.diverged} for row in rows]
+    return rows, result.history.seconds
 
 
 def measure_restoration(parameters: dict, rng: np.random.Generator) -> list[dict]:

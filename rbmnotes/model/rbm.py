@@ -170,15 +170,20 @@ class RBM:
             product += weighted.T @ states
         return ModelAverage(float(log_partition), hidden, visible, product)
 
+    def hidden_mean(self, v) -> np.ndarray:
+        """Return the means of the hidden units given visible ones, (n, d) to (n, k)."""
+        v = finite_array(v, "v", (None, self.d))
+        return self.hidden.tilted_mean(self._hidden_fields(v))
+
     def sample_hidden(self, v, rng) -> np.ndarray:
         """Draw the hidden units given visible ones, (n, d) to (n, k)."""
         v = finite_array(v, "v", (None, self.d))
-        return self.hidden.sample_tilted(v @ self.W / np.sqrt(self.d) + self.hidden_bias, rng)
+        return self.hidden.sample_tilted(self._hidden_fields(v), rng)
 
     def sample_visible(self, h, rng) -> np.ndarray:
         """Draw the visible units given hidden ones, (n, k) to (n, d)."""
         h = finite_array(h, "h", (None, self.k))
-        return self.visible.sample_tilted((h @ self.W.T + self.visible_bias) / np.sqrt(self.d), rng)
+        return self.visible.sample_tilted(self._visible_fields(h), rng)
 
     def gibbs(self, v, n_cycles: int, rng=None) -> np.ndarray:
         """Run Gibbs sampling: in every cycle hidden units given visible ones, then the reverse.
@@ -250,8 +255,7 @@ class RBM:
             if cycle < n_cycles - 1:
                 v = self.sample_visible(h, rng)
             else:
-                fields = (h @ self.W.T + self.visible_bias) / np.sqrt(self.d)
-                v = self.visible.tilted_mean(fields)
+                v = self.visible.tilted_mean(self._visible_fields(h))
             v[:, observed] = known
         return v
 
@@ -290,9 +294,15 @@ class RBM:
             self.W, self.visible_bias, self.hidden_bias, self.hidden, self.visible
         )
 
+    def _hidden_fields(self, v):
+        return v @ self.W / np.sqrt(self.d) + self.hidden_bias
+
+    def _visible_fields(self, h):
+        return (h @ self.W.T + self.visible_bias) / np.sqrt(self.d)
+
     def _free_energy(self, X):
         """Log of the sum over hidden states at fixed visible ones, per sample."""
-        fields = X @ self.W / np.sqrt(self.d) + self.hidden_bias
+        fields = self._hidden_fields(X)
         return eta1(fields, self.hidden) + X @ self.visible_bias / np.sqrt(self.d)
 
     def state_blocks(self):

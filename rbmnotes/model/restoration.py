@@ -9,8 +9,8 @@ from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.rbm import RBM
 
 
-def posterior_mean(rbm: RBM, y, flip) -> np.ndarray:
-    r"""Return $E[v\,|\,y]$ when each visible sign was flipped with a known probability.
+def posterior_mean(rbm: RBM, corrupted, flip) -> np.ndarray:
+    r"""Return the mean of the visible units given a copy with signs flipped at known rates.
 
     Given the hidden units the visible ones are independent, so the posterior mean is a sum over
     the hidden states, whatever is missing or noisy. A flip probability of zero marks an observed
@@ -21,7 +21,7 @@ def posterior_mean(rbm: RBM, y, flip) -> np.ndarray:
     ----------
     rbm : RBM
         With Rademacher visible units and hidden units of finite support.
-    y : (n, d) array of -1 and 1
+    corrupted : (n, d) array of -1 and 1
         Corrupted samples; what stands at a missing unit does not matter.
     flip : float or (d,) array
         Probability, in $[0,\frac12]$, that a unit was flipped.
@@ -34,14 +34,14 @@ def posterior_mean(rbm: RBM, y, flip) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the visible units are not Rademacher, `y` holds anything but signs or has the wrong
-        width, `flip` is out of range, or there are too many hidden states.
+        If the visible units are not Rademacher, `corrupted` holds anything but signs or has the
+        wrong width, `flip` is out of range, or there are too many hidden states.
     """
     if not isinstance(rbm.visible, Rademacher):
         raise ValueError(f"rbm must have Rademacher visible units; got {rbm.visible!r}")
-    y = finite_array(y, "y", (None, rbm.d)).astype(np.float64, copy=False)
-    if np.any(np.abs(y) != 1.0):
-        raise ValueError("y must hold -1 and 1 only")
+    sign = finite_array(corrupted, "corrupted", (None, rbm.d)).astype(np.float64, copy=False)
+    if np.any(np.abs(sign) != 1.0):
+        raise ValueError("corrupted must hold -1 and 1 only")
     flip = finite_array(flip, "flip", () if np.ndim(flip) == 0 else (rbm.d,))
     flip = np.broadcast_to(flip, (rbm.d,))
     if np.any((flip < 0.0) | (flip > 0.5)):
@@ -49,18 +49,18 @@ def posterior_mean(rbm: RBM, y, flip) -> np.ndarray:
     with np.errstate(divide="ignore"):  # an observed unit has log 0 and an infinite field
         kept, flipped, field = np.log1p(-flip), np.log(flip), np.arctanh(1.0 - 2.0 * flip)
 
-    peak, total, mean = np.full((len(y), 1), -np.inf), 0.0, np.zeros_like(y)
+    peak, total, mean = np.full((len(sign), 1), -np.inf), 0.0, np.zeros_like(sign)
     for _, fields, log_weights in rbm.state_blocks():
-        # functions of a sign y are even + y odd, so that sums over units are matrix products
+        # functions of a sign s are even + s odd, so that sums over units are matrix products
         even, odd = _even_odd(
             np.logaddexp(kept + fields, flipped - fields),
             np.logaddexp(kept - fields, flipped + fields),
         )
-        logits = y @ odd.T + even.sum(axis=1) + log_weights
+        logits = sign @ odd.T + even.sum(axis=1) + log_weights
         new_peak = np.maximum(peak, logits.max(axis=1, keepdims=True))
         weights, rescale = np.exp(logits - new_peak), np.exp(peak - new_peak)
         even, odd = _even_odd(np.tanh(fields + field), np.tanh(fields - field))
-        mean = rescale * mean + weights @ even + y * (weights @ odd)
+        mean = rescale * mean + weights @ even + sign * (weights @ odd)
         total = rescale * total + weights.sum(axis=1, keepdims=True)
         peak = new_peak
     return mean / total

@@ -19,13 +19,15 @@ from scipy.stats import qmc
 
 from rbmnotes.model.multiplier import square_root
 from rbmnotes.model.priors import Gaussian, Prior
-from rbmnotes.model.proximal import proximal_map
+from rbmnotes.model.proximal import proximal_map, response_bound
 from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
 
 WIDTH = 9.0
 """Half width of the grid, in standard deviations of the field."""
 POINTS_ONE = 321
 POINTS_TWO = 161
+CLOSEST = 1e-6
+"""Relative distance of V to its bound down to which the line resolves $E[g'^2]$."""
 SCRAMBLINGS = 8
 SOBOL_LOG2_POINTS = 12
 
@@ -155,7 +157,10 @@ def _line_grid(mean, variance, V, hidden):
         return low, high, POINTS_ONE
     low, high = mean - reach + V * hidden.support[0], mean + reach + V * hidden.support[-1]
     diameter = hidden.support[-1] - hidden.support[0]
-    return low, high, max(POINTS_ONE, int(np.ceil((high - low) * diameter / 0.25)))
+    # near the bound 1 / (1 - V eta1'') has a peak as wide as the root of the distance to it
+    distance = max(1.0 - V / response_bound(hidden), CLOSEST)
+    resolution = min(0.25, 0.5 * np.sqrt(distance))  # step over the diameter of the support
+    return low, high, max(POINTS_ONE, int(np.ceil((high - low) * diameter / resolution)))
 
 
 def _grid_averages(components, covariance, V, hidden):

@@ -1,135 +1,20 @@
-"""Loops of likelihood training: Gibbs chains, and the exact average over all hidden states.
+"""Gibbs chains of an RBM with signs as visible units, and the sums that contrastive learning needs.
 
-Visible units are signs. The loops over them are written to compile to vector instructions, and
-nothing depends on the number of threads.
+The loops over visible units are written to compile to vector instructions, and nothing depends on
+the number of threads.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
-from scipy.special import logsumexp
 
-from rbmnotes.model.objective import ModelAverage
-from rbmnotes.model.priors import Discrete, joint_states
-from rbmnotes.model.rbm import RBM
 from rbmnotes.model.tilted import tilted_moments
 
-MAX_FIELD = 350.0  # odds of e^{2 * 350} are still a float64
-PIXELS = 64
-NEGLIGIBLE = 1e-25  # probability of a hidden state, of which there are at most 2**26
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-# the exact average over hidden states ----------------------------------------------------------
-
-
-def exact_average(W_T, visible_bias, hidden_bias, hidden: Discrete) -> ModelAverage:
-    r"""Model averages over all hidden states, for Rademacher visible units (paper eqs. 1, 46-48).
-
-    The numbers of ``RBM.average(exact=True)``, faster. With $f$ the field on a visible unit, the
-    odds $e^{2f}$ of a joint state are products from two tables, one for each half of the hidden
-    units, so that only $m^{k/2}\times d$ exponentials are evaluated. Where odds could overflow, at
-    fields that may exceed ``MAX_FIELD``, that method is called instead.
-
-    Parameters
-    ----------
-    W_T : (k, d) array
-        Weights, transposed.
-    visible_bias : (d,) array
-    hidden_bias : (k,) array
-    hidden : Discrete
-
-    Returns
-    -------
-    ModelAverage
-        The same for any number of threads.
-    """
-    k, d = W_T.shape
-    if _largest_field(W_T, visible_bias, hidden) > MAX_FIELD:
-        return RBM(W_T.T, visible_bias, hidden_bias, hidden=hidden).average()
-    half = (k + 1) // 2
-    left, left_log = joint_states(hidden, half)
-    right, right_log = joint_states(hidden, k - half)
-    left_fields = (left @ W_T[:half] + visible_bias) / np.sqrt(d)
-    right_fields = right @ W_T[half:] / np.sqrt(d)
-    left_odds, right_odds = np.exp(2.0 * left_fields), np.exp(2.0 * right_fields)
-
-    log_weights = np.add.outer(
-        left_log + left @ hidden_bias[:half], right_log + right @ hidden_bias[half:]
-    )
-    _add_log_cosh(left_fields, left_odds, right_fields.T.copy(), right_odds.T.copy(), log_weights)
-    log_partition = logsumexp(log_weights)
-    weights = np.exp(log_weights - log_partition)
-    left_sums, right_sums = np.zeros_like(left_fields), np.zeros_like(right_fields)
-    _add_weighted_tanh(left_odds, right_odds, weights, left_sums, right_sums)
-    return ModelAverage(
-        log_partition=float(log_partition),
-        hidden=np.concatenate([weights.sum(axis=1) @ left, weights.sum(axis=0) @ right]),
-        visible=left_sums.sum(axis=0),
-        product=np.concatenate([left.T @ left_sums, right.T @ right_sums]).T,
-    )
-
-
-def _largest_field(W_T, visible_bias, hidden):
-    """Return a bound on the size of the field on any visible unit, in any hidden state."""
-    reach = np.abs(W_T).sum(axis=0) * np.abs(hidden.support).max() + np.abs(visible_bias)
-    return reach.max() / np.sqrt(len(visible_bias))
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def _add_log_cosh(left_fields, left_odds, right_fields, right_odds, log_weights):
-    r"""Add $\sum_i\log\cosh f_i$ to every pair of a left and a right state.
-
-    $\log\cosh f=|f|+\log\frac{1+e^{-2|f|}}2$: a product of up to 512 factors in $[1,2]$ is a
-    floating-point number, so one logarithm serves 512 visible units. Right tables are (d, states).
-    """
-    n_left, d = left_fields.shape
-    n_right = right_fields.shape[1]
-    for s in prange(n_left):
-        product = np.empty(n_right)
-        total = log_weights[s]
-        for start in range(0, d, 512):
-            stop = min(start + 512, d)
-            product[:] = 1.0
-            for i in range(start, stop):
-                field, odds = left_fields[s, i], left_odds[s, i]
-                for t in range(n_right):
-                    up = odds * right_odds[i, t]
-                    total[t] += abs(field + right_fields[i, t])
-                    product[t] *= 1.0 + (up if up < 1.0 else 1.0 / up)
-            for t in range(n_right):
-                total[t] += np.log(product[t]) - (stop - start) * np.log(2.0)
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def _add_weighted_tanh(left_odds, right_odds, weights, left_sums, right_sums):
-    r"""Sum $\tanh f_i$ with the weights of the joint states, over right and over left states.
-
-    In parallel over visible units, each of which is summed in a fixed order.
-    """
-    n_left, d = left_odds.shape
-    n_right = len(right_odds)
-    for block in prange((d + PIXELS - 1) // PIXELS):
-        start, stop = block * PIXELS, min((block + 1) * PIXELS, d)
-        for s in range(n_left):
-            left, left_sum = left_odds[s, start:stop], left_sums[s, start:stop]
-            for t in range(n_right):
-                weight = weights[s, t]
-                if weight < NEGLIGIBLE:
-                    continue
-                right, right_sum = right_odds[t, start:stop], right_sums[t, start:stop]
-                for i in range(stop - start):
-                    odds = left[i] * right[i]
-                    value = weight * ((odds - 1.0) / (odds + 1.0))
-                    left_sum[i] += value
-                    right_sum[i] += value
-
-
-# Gibbs chains ----------------------------------------------------------------------------------
-
-
-def fixed_point(W_T) -> tuple[np.ndarray, np.ndarray]:
+def rounded_weights(W_T) -> tuple[np.ndarray, np.ndarray]:
     """Return (k, d) integers and the (k,) units of each row, to nine digits of a row's sum.
 
     Sums of a row with any signs fit into 32 bits. They are exact, so their order does not matter
@@ -179,7 +64,7 @@ def contrastive_sums(
     cycles : int
         Gibbs cycles, at least one.
     weights, units : (k, d) int32 array, (k,) array
-        $W^\top/\sqrt d$ as :func:`fixed_point` returns it.
+        $W^\top/\sqrt d$ as :func:`rounded_weights` returns it.
     hidden_bias : (k,) array
     points, log_weights : (2,) arrays
         Law of a hidden unit.

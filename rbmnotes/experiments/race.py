@@ -1,0 +1,87 @@
+r"""Exact test log-likelihood against seconds of training, for every method and its peers.
+
+One grid for all, with rates in the units of each method; one thread, one after another in one
+process. The likelihood is computed ten times a pass over the data, and that time not counted.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import numba
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from rbmnotes.datasets.fashion_mnist import fashion_mnist
+from rbmnotes.experiments.images import K
+from rbmnotes.experiments.peers import Ours, Rbms, ScikitLearn
+
+METHODS = {
+    "Theorem 1": partial(Ours, method="effective"),
+    "tangent": partial(Ours, method="tangent"),
+    "exact": partial(Ours, method="exact"),
+    "CD-1": partial(Ours, method="cd"),
+    "CD-10": partial(Ours, method="cd", cycles=10),
+    "PCD-1": partial(Ours, method="pcd"),
+    "scikit-learn": ScikitLearn,
+    "rbms CD-1": Rbms,
+    "rbms CD-10": partial(Rbms, cycles=10),
+    "rbms PCD-1": partial(Rbms, persistent=True),
+}
+"""Ways to train, by name; scikit-learn's is PCD-1."""
+
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
+BATCH_SIZES = (100, 500)
+
+BUDGET = 10.0
+"""Seconds of training."""
+
+PARTS = 10
+"""Parts of the data; the likelihood is computed after each."""
+
+
+def measure_race(parameters: dict, rng: np.random.Generator) -> list[dict]:
+    """Train until the budget is used up.
+
+    Parameters
+    ----------
+    parameters : dict
+        ``name``, a key of :data:`METHODS`, ``learning_rate``, ``batch_size`` and the ``budget`` in
+        seconds.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of dict
+        A row a part of the data: ``seconds`` of training so far, and the mean log-likelihood of the
+        test images, ``exact``, in nats. If the method's package is not installed one row says
+        ``skipped``.
+    """
+    data = fashion_mnist()
+    test = data.test.astype(np.float64)
+    seed = int(rng.integers(2**31))
+    name = parameters["name"]
+    try:
+        training = METHODS[name](
+            data.train, K, parameters["learning_rate"], parameters["batch_size"], seed=seed
+        )
+    except ImportError as missing:
+        print(f"{name} is skipped: {missing}")
+        return [{"seconds": 0.0, "exact": np.nan, "skipped": True}]
+    parts = np.array_split(rng.permutation(len(data.train)), PARTS)
+    training.visit(parts[0][: parameters["batch_size"]])  # compilation, and what loads on first use
+    threads, rows, seconds = numba.get_num_threads(), [], 0.0
+    numba.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            while seconds < parameters["budget"]:
+                start = time.perf_counter()
+                training.visit(parts[len(rows) % PARTS])
+                seconds += time.perf_counter() - start
+                rbm = training.rbm
+                score = float(rbm.log_likelihood(test).mean() - rbm.d * np.log(2.0))
+                rows.append({"seconds": seconds, "exact": score, "skipped": False})
+    finally:
+        numba.set_num_threads(threads)
+    return rows

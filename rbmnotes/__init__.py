@@ -5,6 +5,8 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 """
 
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
+from rbmnotes.algorithms.bayes_amp import BayesAMPHistory, BayesAMPResult, bayes_amp
+from rbmnotes.algorithms.decimation_amp import DecimationResult, decimation_amp
 from rbmnotes.algorithms.likelihood_training import TrainingHistory, TrainingResult, train_rbm
 from rbmnotes.algorithms.pca import PCAResult, pca
 from rbmnotes.algorithms.rbm_training import RBMTraining
@@ -29,6 +31,11 @@ from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
+from rbmnotes.theory.bayes import (
+    BayesStateEvolution,
+    bayes_log_evidence,
+    bayes_state_evolution,
+)
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
@@ -51,7 +58,11 @@ __all__ = [
     "RBM",
     "AMPHistory",
     "AMPResult",
+    "BayesAMPHistory",
+    "BayesAMPResult",
+    "BayesStateEvolution",
     "Bernoulli",
+    "DecimationResult",
     "Discrete",
     "FashionMNIST",
     "FixedPoint",
@@ -71,8 +82,12 @@ __all__ = [
     "TrainingHistory",
     "TrainingResult",
     "amp_rbm",
+    "bayes_amp",
+    "bayes_log_evidence",
     "bayes_overlap",
+    "bayes_state_evolution",
     "bbp_snr",
+    "decimation_amp",
     "equal_snr_pca_overlap",
     "eta1",
     "eta1_gradient",

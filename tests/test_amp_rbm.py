@@ -317,7 +317,7 @@ def test_float32_data_is_multiplied_as_it_is(k, monkeypatch):
     # every product with the data sees it in float32, and the arrays themselves
     X = spiked().X.astype(np.float32)
     seen = []
-    for name in ("_times", "_transposed_times"):
+    for name in ("times", "transposed_times"):
         original = getattr(module, name)
 
         def spy(data, other, original=original):

@@ -12,6 +12,7 @@ from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.multiplier import multiplier_step
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
+from rbmnotes.model.products import times, transposed_times
 from rbmnotes.model.proximal import check_response, proximal_sums
 
 
@@ -149,12 +150,12 @@ def amp_rbm(
         overlaps.append(W_star.T @ W / d)
 
     for _ in range(max_iter):
-        omega = _times(X, W) / root_d
+        omega = times(X, W) / root_d
         omega = omega * factors if g is None else omega - g @ V
         z = omega.copy() if z is None else z
         g, derivative = proximal_sums(omega, V, hidden, z)
         A = -derivative / d
-        b = _transposed_times(X, g) / root_d + W @ A
+        b = transposed_times(X, g) / root_d + W @ A
         step = multiplier_step(b.T @ b / d, A, alpha, V, hidden)
         if step.message:
             message = step.message
@@ -197,22 +198,6 @@ def _start(X, k, start, rng):
     raise ValueError(f'start must be "random", "spectral" or an array; got {start!r}')
 
 
-def _times(X, W):
-    """Return X W in float64: column by column, or as (W^T X^T)^T, whichever BLAS does faster."""
-    W = W.astype(X.dtype, copy=False)
-    by_column = W.shape[1] <= 2
-    product = np.column_stack([X @ w for w in W.T.copy()]) if by_column else (W.T.copy() @ X.T).T
-    return np.ascontiguousarray(product, dtype=np.float64)
-
-
-def _transposed_times(X, g):
-    """Return X^T g in float64: column by column, or as (g^T X)^T."""
-    g = g.astype(X.dtype, copy=False)
-    by_column = g.shape[1] <= 2
-    product = np.column_stack([u @ X for u in g.T.copy()]) if by_column else (g.T @ X).T
-    return np.ascontiguousarray(product, dtype=np.float64)
-
-
 def _gradient_size(X, W, hidden):
     r"""Size $\|d\,\nabla\mathcal L\|_F/\sqrt{dk}$ of the gradient, infinite if $\eta_2$ is."""
     n, d = X.shape
@@ -220,6 +205,6 @@ def _gradient_size(X, W, hidden):
         second = eta2_moments(W.T @ W / d, hidden).second
     except ValueError:
         return np.inf
-    clamped = hidden.tilted_mean(_times(X, W) / np.sqrt(d))
-    gradient = n / d * W @ second - _transposed_times(X, clamped) / np.sqrt(d)
+    clamped = hidden.tilted_mean(times(X, W) / np.sqrt(d))
+    gradient = n / d * W @ second - transposed_times(X, clamped) / np.sqrt(d)
     return float(np.linalg.norm(gradient) / np.sqrt(W.size))

@@ -57,7 +57,7 @@ class BayesAMPResult:
         Number of iterations done.
     score : float
         Log evidence per dimension at the end; zero for an estimate of zero. Of several runs that
-        converged the one of largest score is to be kept. Minus infinity for a run that diverged.
+        converged the one of largest score is to be kept.
     message : str
         What happened, in words.
     history : BayesAMPHistory
@@ -99,7 +99,8 @@ def bayes_amp(
     $S=\log Z-{\rm tr}\,B^\top\hat x+\frac{\rm rows}2{\rm tr}\,A(Q+\Sigma)$ for either side, where
     $\hat x$ is its estimate, $Q$ that one's Gram matrix per row and $\log Z$ the posteriors' log
     normalisation. The names and signs of the signals are decided by the start, and there may be
-    several fixed points: run several starts and keep the converged one of largest score.
+    several fixed points: run several starts and keep the converged one of largest score. Posterior
+    means cannot diverge, but they may wander: such a run is reported as not converged.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def bayes_amp(
     snr = model.information_coefficient * np.array(model.snr)
     weighted = np.outer(snr, snr)  # Lambda S Lambda is the elementwise product with it
     echo, cov_w = 0.0, 0.0  # what the old U leaves in X W; covariance of the rows of W
-    converged, message, score = False, f"not converged after {max_iter} iterations", -np.inf
+    converged, message = False, f"not converged after {max_iter} iterations"
     overlaps, norms, changes, scores = [], [W.T @ W / d], [], []
     if W_star is not None:
         overlaps.append(W_star.T @ W / d)
@@ -165,9 +166,6 @@ def bayes_amp(
         precision_w = alpha * weighted * norm_u
         w = row_posteriors(field_w, precision_w, model.prior_w)
         change = np.linalg.norm(w.mean - W) / np.sqrt(d * r)
-        if not np.isfinite(change) or change > 1e6:
-            message, score = "diverged", -np.inf
-            break
         W = (1.0 - kept) * w.mean + kept * W
         cov_w = (1.0 - kept) * w.covariance + kept * cov_w
         echo = (1.0 - kept) * U @ (weighted * w.covariance) + kept * echo
@@ -177,11 +175,10 @@ def bayes_amp(
         energy = np.sum(seen * W) - 0.5 * n * np.sum(weighted * pairs)
         entropy_u = _entropy(field_u, precision_u, u.log_normalisation, U, u.covariance)
         entropy_w = _entropy(field_w, precision_w, w.log_normalisation, W, cov_w)
-        score = float(entropy_u + entropy_w + energy) / d
 
         norms.append(norm_w)
         changes.append(change)
-        scores.append(score)
+        scores.append(float(entropy_u + entropy_w + energy) / d)
         if W_star is not None:
             overlaps.append(W_star.T @ W / d)
         if change < tol:
@@ -194,7 +191,7 @@ def bayes_amp(
         change=np.array(changes),
         score=np.array(scores),
     )
-    return BayesAMPResult(W, U, converged, len(changes), score, message, history)
+    return BayesAMPResult(W, U, converged, len(changes), scores[-1], message, history)
 
 
 def check_data(X, model) -> None:

@@ -93,9 +93,9 @@ def bayes_amp(
     $P(x)\,e^{B^\top x-\frac12x^\top Ax}$ (:func:`rbmnotes.model.posterior.row_posteriors`).
 
     Fixed points are the stationary points of the Bethe log evidence (ours, from the second-order
-    expansion in the couplings; per dimension it is the score)
-    $$d\,\Phi=S_u+S_w+\frac1{\sqrt d}{\rm tr}\,\hat U^\top X\hat W\Lambda
-    -\frac n2{\rm tr}\,\Lambda(Q_u\Lambda Q_w+Q_u\Lambda\Sigma_w+\Sigma_u\Lambda Q_w),$$
+    expansion in the couplings; per dimension it is the score), which is $S_u+S_w$ plus
+    $\frac1{\sqrt d}{\rm tr}\,\hat U^\top X\hat W\Lambda$ less
+    $\frac n2{\rm tr}\,\Lambda(Q_u\Lambda Q_w+Q_u\Lambda\Sigma_w+\Sigma_u\Lambda Q_w)$, with
     $S=\log Z-{\rm tr}\,B^\top\hat x+\frac{\rm rows}2{\rm tr}\,A(Q+\Sigma)$ for either side, where
     $\hat x$ is its estimate, $Q$ that one's Gram matrix per row and $\log Z$ the posteriors' log
     normalisation. The names and signs of the signals are decided by the start, and there may be

@@ -385,7 +385,8 @@ def test_score_is_the_log_evidence(name):
 )
 def test_score_ranks_converged_runs_by_overlap(snr, d, seeds):
     # where starts end at different fixed points: near the threshold (one draw in eight; the first
-    # is one), and for strong signals, where a run can lock in a mixture. Every pair of different scores is ordered as its overlaps.
+    # is one), and for strong signals, where a run can lock in a mixture. Every pair of different
+    # scores is ordered as its overlaps.
     model, pairs = SpikedModel(4.0, snr), 0
     for seed in range(seeds):
         data = model.sample(d, rng=seed)

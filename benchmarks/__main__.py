@@ -19,12 +19,14 @@ import platform
 import sys
 from importlib.metadata import version
 
-from benchmarks import amp, eta2, rbm
+from benchmarks import amp, dmft, eta2, gd, rbm
 from benchmarks.harness import format_table
 
 BENCHMARKS = {
     "amp": amp.run,
+    "dmft": dmft.run,
     "eta2": eta2.run,
+    "gd": gd.run,
     "rbm": rbm.run,
 }  # name -> function without arguments that returns rows
 

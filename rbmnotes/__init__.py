@@ -7,6 +7,12 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
 from rbmnotes.algorithms.bayes_amp import BayesAMPHistory, BayesAMPResult, bayes_amp
 from rbmnotes.algorithms.decimation_amp import DecimationResult, decimation_amp
+from rbmnotes.algorithms.descent import (
+    DescentHistory,
+    DescentResult,
+    adam,
+    gradient_descent,
+)
 from rbmnotes.algorithms.likelihood_training import TrainingHistory, TrainingResult, train_rbm
 from rbmnotes.algorithms.pca import PCAResult, pca
 from rbmnotes.algorithms.rbm_training import RBMTraining
@@ -36,6 +42,8 @@ from rbmnotes.theory.bayes import (
     bayes_log_evidence,
     bayes_state_evolution,
 )
+from rbmnotes.theory.dmft import DMFT, dmft
+from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
@@ -45,6 +53,17 @@ from rbmnotes.theory.limits import (
     outlier_eigenvalue,
     pca_overlap,
 )
+from rbmnotes.theory.moreau import moreau_average
+from rbmnotes.theory.optimum import GlobalOptimum, global_optimum
+from rbmnotes.theory.phase_diagram import (
+    Branch,
+    branches,
+    finite_norm_threshold,
+    overlap_free_edge,
+    replicon_threshold,
+    response_edge,
+)
+from rbmnotes.theory.replica import OneStepRSB, one_step_rsb
 from rbmnotes.theory.state_evolution import (
     FixedPoint,
     StateEvolution,
@@ -55,6 +74,7 @@ from rbmnotes.theory.state_evolution import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "DMFT",
     "RBM",
     "AMPHistory",
     "AMPResult",
@@ -62,15 +82,20 @@ __all__ = [
     "BayesAMPResult",
     "BayesStateEvolution",
     "Bernoulli",
+    "Branch",
     "DecimationResult",
+    "DescentHistory",
+    "DescentResult",
     "Discrete",
     "FashionMNIST",
     "FixedPoint",
     "Gaussian",
+    "GlobalOptimum",
     "Gradient",
     "HiddenMoments",
     "ModelAverage",
     "MultiplierStep",
+    "OneStepRSB",
     "PCAResult",
     "Prior",
     "ProximalMap",
@@ -81,13 +106,16 @@ __all__ = [
     "StateEvolution",
     "TrainingHistory",
     "TrainingResult",
+    "adam",
     "amp_rbm",
     "bayes_amp",
     "bayes_log_evidence",
     "bayes_overlap",
     "bayes_state_evolution",
     "bbp_snr",
+    "branches",
     "decimation_amp",
+    "dmft",
     "equal_snr_pca_overlap",
     "eta1",
     "eta1_gradient",
@@ -95,7 +123,12 @@ __all__ = [
     "eta2",
     "eta2_moments",
     "fashion_mnist",
+    "finite_norm_threshold",
     "fixed_point",
+    "global_optimum",
+    "gordon_gradient",
+    "gordon_potential",
+    "gradient_descent",
     "haar_overlap",
     "independent_start",
     "informed_start",
@@ -103,14 +136,19 @@ __all__ = [
     "loss_gradient",
     "marchenko_pastur_density",
     "matched_overlap",
+    "moreau_average",
     "multiplier_step",
+    "one_step_rsb",
     "outlier_eigenvalue",
     "overlap",
+    "overlap_free_edge",
     "pca",
     "pca_overlap",
     "posterior_mean",
     "proximal_map",
+    "replicon_threshold",
     "response_bound",
+    "response_edge",
     "spectral_start",
     "state_evolution",
     "teacher_rbm",

@@ -183,6 +183,7 @@ CASES = {
     "fixed point prior_u unknown": ("prior_u", lambda: fixed_point(4.0, 1.0, prior_u="sign")),
     "fixed point start": ("start", lambda: fixed_point(4.0, 1.0, start=np.inf)),
     "fixed point start an array": ("start", lambda: fixed_point(4.0, 1.0, start=[1.0])),
+    "fixed point start, Gaussian": ("start", lambda: fixed_point(4, 1, Gaussian(), start=1.0)),
     "fixed point max_iter": ("max_iter", lambda: fixed_point(4.0, 1.0, max_iter=0)),
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import amp, eta2, harness, rbm
+from benchmarks import amp, dmft, eta2, gd, harness, rbm
 from benchmarks.harness import Row, Timing, format_table, measure
 
 ROOT = Path(__file__).parents[1]
@@ -220,6 +220,26 @@ def test_amp_benchmark_checks_results_first(monkeypatch):
         amp.run(n=400, d=100, units=(1,))
 
 
+def test_gd_benchmark_runs():
+    # an iteration is a difference of two timings, see above
+    rows = gd.run(n=400, d=100, units=(1, 3))
+    assert [row.work.split(",")[0] for row in rows] == ["k=1"] * 4 + ["k=3"] * 4
+    assert all(row.median > 0 for row in rows if "iteration" not in row.work)
+    assert [row.target for row in rows] == ["", "<= 0.7"] + [""] * 6
+    assert gd.ITERATION == {1: 0.7, 2: 0.7, 10: 1.3}
+
+
+def test_dmft_benchmark_runs():
+    rows = dmft.run(steps=3, paths=100, all_steps=(2, 4), all_paths=(64, 128))
+    assert (dmft.STEPS, dmft.PATHS, dmft.SECONDS, dmft.GIGABYTES) == (50, 10**5, 20.0, 1.0)
+    assert [row.work for row in rows[2:]] == [
+        *("N=64", "N=128", "exponent of N", "T=2", "T=4", "exponent of T"),
+        "exponent of T between the last two",
+    ]
+    assert [row.met for row in rows[:2]] == [True, True]
+    assert all(row.median > 0 for row in rows)
+
+
 def test_command_without_a_name_lists_them():
     result = run_module()
     assert result.returncode == 0
@@ -230,7 +250,7 @@ def test_command_without_a_name_lists_them():
 def test_command_refuses_an_unknown_name():
     result = run_module("eta2", "nonsense")
     assert result.returncode == 2
-    assert "unknown benchmark nonsense; choose from amp, eta2" in result.stderr
+    assert "unknown benchmark nonsense; choose from amp, dmft, eta2" in result.stderr
     assert result.stdout == ""  # refused before anything ran
 
 

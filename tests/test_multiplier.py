@@ -5,7 +5,7 @@ import pytest
 from helpers import enumerate_states
 from scipy.special import logsumexp, softmax
 
-from rbmnotes import Bernoulli, Discrete, Rademacher
+from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher
 from rbmnotes.model.multiplier import CAP, multiplier_step
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
@@ -182,3 +182,18 @@ def test_the_previous_response_only_starts_the_search(start):
     np.testing.assert_allclose(
         multiplier_step(B, A, alpha, start * np.eye(3)).V, expected, atol=1e-10
     )
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+@pytest.mark.parametrize("size", [0.2, 1.0, 5.0])
+def test_gaussian_units_from_a_start_beyond_their_norm(k, size):
+    # <h h^T> = (1 - Q)^-1, infinite from a norm of one on; R V may start well beyond it
+    rng = np.random.default_rng([k, 7])
+    b = rng.standard_normal((3 * k, k))
+    B, A, alpha = size * b.T @ b, -2.0 * np.eye(k), 4.0
+    step = multiplier_step(B, A, alpha, 0.9 * np.eye(k), Gaussian())
+    assert step.message == ""
+    V = np.linalg.inv(A + step.multiplier)
+    Q = V @ B @ V
+    assert np.linalg.eigvalsh(Q)[-1] < 1
+    np.testing.assert_allclose(step.multiplier @ (np.eye(k) - Q), alpha * np.eye(k), atol=1e-8)

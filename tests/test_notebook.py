@@ -139,6 +139,7 @@ def test_frame_slider_holds_one_picture_a_position():
     images = re.findall(r'src="data:image/png;base64,([^"]*)"', page)
     assert len(set(images)) == 2
     assert 'alt="t = 1.5"' in page
+    assert 'button.textContent = "Play"' in page
     with pytest.raises(ValueError, match=r"^figures"):
         nb.frame_slider("frames", "t", [1], figures)
 

@@ -119,6 +119,22 @@ def test_sampling_is_reproducible_and_untilted_by_default(prior):
     assert not np.array_equal(first, prior.sample((30, 4), 6))
 
 
+@pytest.mark.parametrize("prior", DISCRETE, ids=repr)
+def test_quantiles_have_the_shares_of_the_law(prior):
+    # midpoints of 1000 equal intervals: a share is off by at most one of them at either edge
+    values = prior.quantile((np.arange(1000).reshape(10, 100) + 0.5) / 1000)
+    assert values.shape == (10, 100)
+    assert np.all(np.diff(values.ravel()) >= 0)
+    for point, p in zip(prior.support, prior.probabilities, strict=True):
+        assert abs(np.mean(values == point) - p) < 2.1e-3
+
+
+def test_quantiles_of_a_gaussian():
+    z = np.array([-3.0, -0.5, 0.0, 1.2])
+    cumulative = [average(Gaussian(), lambda x, b=b: float(x <= b)) for b in z]
+    np.testing.assert_allclose(Gaussian().quantile(cumulative), z, atol=1e-4)  # a jump, integrated
+
+
 @pytest.mark.parametrize("prior", ALL, ids=repr)
 @pytest.mark.parametrize("precision", [0.0, 0.7, 3.0])
 def test_posterior_mean_by_brute_force(prior, precision):

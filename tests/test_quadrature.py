@@ -1,14 +1,16 @@
 """Averages over the fields against integration in the field itself, with its proximal point."""
 
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from helpers import standard_scores
+from scipy.integrate import quad
 from scipy.special import softmax
 
-from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher, proximal_map
+from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher, proximal_map, response_bound
+from rbmnotes.theory.moreau import FieldLaw
 from rbmnotes.theory.quadrature import field_averages, line_averages
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
@@ -95,14 +97,37 @@ def test_line_against_integration_over_the_field(hidden, bound, share):
         V = share * bound
         expected = line_reference(mean, variance, V, hidden)
         averages = line_averages(mean, variance, V, hidden)
-        # g'^2 alone has poles in z, where V eta1'' = 1: at a share of 0.94 they lie 0.2 to 0.25
-        # from the real axis, and a rule of step up to 0.09 leaves exp(-2 pi 0.2 / 0.09) = 1e-6
-        # times a constant of order ten
-        tolerance = np.full(7, 1e-9)
-        tolerance[5] = 1e-9 if share < 0.9 else 1e-5
         np.testing.assert_array_less(
-            np.abs(averages - expected), tolerance * np.maximum(1, np.abs(expected))
+            np.abs(averages - expected), 1e-9 * np.maximum(1, np.abs(expected))
         )
+
+
+@pytest.mark.parametrize("distance", [0.2, 1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("hidden", [Rademacher(), Bernoulli(), TERNARY, SKEWED], ids=repr)
+def test_squared_derivative_near_the_bound(hidden, distance):
+    # g'^2 has poles in z, where V eta1'' = 1, at about the root of the distance from the real axis
+    V = (1 - distance) * response_bound(hidden)
+    for signal, variance in ((1.3, 0.6), (0.2, 7.0)):
+        squared = np.mean([line_averages(s, variance, V, hidden)[5] for s in (-signal, signal)])
+        expected = FieldLaw(signal, variance, hidden, Rademacher()).squared_derivative(V)
+        assert squared == pytest.approx(expected, rel=1e-8)
+        # and directly: adaptive integration over z, told of the peak
+        if hidden == Rademacher():
+
+            def integrand(z, mean=signal, variance=variance):
+                slope = 1 - np.tanh(z) ** 2
+                omega = z - V * np.tanh(z)
+                density = np.exp(-0.5 * (omega - mean) ** 2 / variance)
+                return density / np.sqrt(2 * np.pi * variance) * slope**2 / (1 - V * slope)
+
+            edges = [-40, -1, -np.sqrt(distance), 0, np.sqrt(distance), 1, 40]
+            parts = [
+                quad(integrand, a, b, epsabs=1e-12, epsrel=1e-11, limit=200)[0]
+                for a, b in pairwise(edges)
+            ]
+            assert line_averages(signal, variance, V, hidden)[5] == pytest.approx(
+                sum(parts), rel=1e-9
+            )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.95])

@@ -146,9 +146,26 @@ def test_slider_moves_the_curve(open_page, path, name):
     assert page.locator(shown).first.get_attribute("d") == before
 
 
-@pytest.mark.parametrize(
-    "page_name", ["index", "notation", "rbm", "theorem1", "images", "spiked", "claims", "api"]
+def test_animation_plays_and_stops(open_page):
+    page = open_page("book/descent.html")
+    button, value = page.get_by_role("button", name="Play", exact=True), "#descent-law-value"
+    before = page.inner_text(value)
+    button.click()
+    page.wait_for_function(f"document.querySelector('{value}').textContent !== '{before}'")
+    assert page.locator("#descent-law img[data-frame]:visible").count() == 1
+    page.get_by_role("button", name="Pause", exact=True).click()
+    stopped = page.inner_text(value)
+    page.wait_for_timeout(1000)
+    assert page.inner_text(value) == stopped
+
+
+PAGES = (
+    *("index", "notation", "rbm", "theorem1", "images", "spiked", "amp", "state_evolution"),
+    *("descent", "convergence", "gordon", "claims", "api"),
 )
+
+
+@pytest.mark.parametrize("page_name", PAGES)
 def test_pages_fit_a_phone(open_page, page_name):
     page = open_page(f"book/{page_name}.html", width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -19,11 +19,15 @@ from rbmnotes import (
     SpikedModel,
     amp_rbm,
     bbp_snr,
+    branches,
     eta2,
     fixed_point,
     informed_start,
     loss,
+    outlier_eigenvalue,
     overlap,
+    pca_overlap,
+    response_edge,
     state_evolution,
 )
 from rbmnotes.experiments.evidence import compare_paths, extrapolate
@@ -73,7 +77,7 @@ def test_one_unit_follows_the_plain_recursion():
 def test_fixed_point_solves_the_plain_equations(alpha, ratio):
     snr = ratio * bbp_snr(alpha)
     point = fixed_point(alpha, snr)
-    if alpha == 1.7 and ratio == 1.15:  # V would exceed the cap
+    if alpha == 1.7 and ratio == 1.15:  # V would exceed its bound
         assert not point.converged
         return
     assert point.converged
@@ -168,6 +172,42 @@ def test_too_few_samples_for_signs(alpha):
     assert not point.converged
     assert point.message == "V is at its cap: outside the range of the theory"
     np.testing.assert_allclose(point.V, 0.95, atol=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [1.01, 1.1, 1.5, 2.0])
+@pytest.mark.parametrize("ratio", [1.001, 1.01, 1.1, 1.5])
+def test_close_to_the_bound_of_the_response(alpha, ratio):
+    # from the edge on, where V = 1, there is a state; below it there is none
+    edge = response_edge(alpha)
+    point = fixed_point(alpha, ratio * edge)
+    assert point.converged
+    (informed,) = (b for b in branches(alpha, ratio * edge) if b.name == "informed")
+    for name in ("m", "q", "V", "loss"):
+        assert getattr(point, name) == pytest.approx(getattr(informed, name)[0], rel=1e-9)
+    assert point.replicon == pytest.approx(informed.replicon[0], rel=1e-8)
+    assert point.message.endswith("the cap that AMP puts on it") == (point.V > 0.95)
+    assert not fixed_point(alpha, edge * (1 - 1e-3)).converged
+
+
+@pytest.mark.parametrize("alpha", [0.5, 4.0, 30.0])
+@pytest.mark.parametrize("ratio", [0.6, 1.05, 1.3, 3.0, 6.0])
+def test_gaussian_units_are_principal_components(alpha, ratio):
+    # W = sqrt(q d) times the top eigenvector of X^T X / d, eigenvalue e: the objective is
+    # -e q / 2 - alpha log(1 - q) / 2, minimal at q = 1 - alpha / e
+    snr = ratio * bbp_snr(alpha)
+    eigenvalue = outlier_eigenvalue(alpha, snr)
+    q = 1 - alpha / eigenvalue
+    point = fixed_point(alpha, snr, Gaussian())
+    assert point.converged
+    assert point.message == "converged"
+    assert point.q == pytest.approx(q, abs=1e-10)
+    assert point.overlap == pytest.approx(pca_overlap(alpha, snr), abs=1e-10)
+    expected = -0.5 * eigenvalue * q - 0.5 * alpha * np.log(1 - q)
+    assert point.loss == pytest.approx(expected, abs=1e-10)
+    assert point.replicon == pytest.approx(min(1.0, 1 / (alpha * snr**4)), rel=1e-8)
+    if ratio > 1:
+        start = fixed_point(alpha, snr, Gaussian(), start=-0.3)
+        np.testing.assert_allclose(start.m, -point.m, rtol=1e-9)
 
 
 def test_too_few_iterations():

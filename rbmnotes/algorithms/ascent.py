@@ -7,6 +7,7 @@ import numpy as np
 from rbmnotes.algorithms._gibbs_kernels import chain_words, contrastive_sums, rounded_weights
 from rbmnotes.model.objective import effective_average, likelihood_gradient
 from rbmnotes.model.rbm import RBM
+from rbmnotes.model.sign_average import MAX_FIELD, largest_field, sign_average
 from rbmnotes.model.tangent import tangent_average
 from rbmnotes.model.tilted import law_arrays
 
@@ -57,6 +58,8 @@ class LikelihoodAscent:
         if self.method == "effective":
             return effective_average(W, a, b, self.hidden)
         if self.method == "exact":
+            if largest_field(W, a, self.hidden) <= MAX_FIELD:
+                return sign_average(W, a, b, self.hidden)
             return RBM(W, a, b, hidden=self.hidden).average()
         if self.points is None:
             self.points = np.abs(a) / np.sqrt(len(a))

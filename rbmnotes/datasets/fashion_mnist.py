@@ -44,8 +44,10 @@ class FashionMNIST:
         and $-1$ elsewhere; ``train[i].reshape(shape)`` is a picture, its top row first.
     test : (10000, 784) array of int8
         Test images.
-    train_labels, test_labels : (60000,) and (10000,) arrays of uint8
+    train_labels : (60000,) array of uint8
         Classes, 0 to 9, the same number of images in each.
+    test_labels : (10000,) array of uint8
+        The same of the test images.
     shape : (int, int)
         Rows and columns of a picture: (28, 28).
     class_names : tuple of str, length 10

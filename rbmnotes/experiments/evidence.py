@@ -25,8 +25,10 @@ class Extrapolation:
 
     Attributes
     ----------
-    value, error : float
-        Extrapolated mean and its standard error.
+    value : float
+        Extrapolated mean.
+    error : float
+        Its standard error.
     coefficient : float
         Coefficient of the finite-size correction.
     power : float
@@ -115,8 +117,10 @@ class Rate:
     ----------
     slope : float
         Fitted exponent.
-    low, high : float
-        Its 99 % bootstrap interval.
+    low : float
+        Lower end of its 99 % bootstrap interval.
+    high : float
+        Upper end.
     theory : float
         Predicted exponent.
     """

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from rbmnotes._validation import finite_array, finite_real, symmetric_matrix
 from rbmnotes.model.hidden_sum import check_states, hidden_moments
-from rbmnotes.model.priors import Discrete, Prior, Rademacher
+from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher
 from rbmnotes.model.proximal import response_bound
 
 CAP = 0.95
@@ -148,6 +148,8 @@ def _minimise(A, root, alpha, start, hidden):
     trust-region method first.
     """
     problem, scale = _Problem(A, root, alpha, hidden), max(np.linalg.norm(root), 1e-300)
+    if isinstance(hidden, Gaussian):  # their penalty is finite below a norm of one only
+        start = start * min(1.0, 0.9 / max(np.linalg.norm(start, 2), 1e-300))
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             T, size = _newton(problem, start, scale)
@@ -168,7 +170,10 @@ def _newton(problem, T, scale):
         step = _newton_step(problem, T, gradient, multiplier, accuracy=min(0.1, size))
         if step is None:
             break
-        _, new_gradient, new_multiplier = problem.evaluate(T + step)
+        try:
+            _, new_gradient, new_multiplier = problem.evaluate(T + step)
+        except ValueError:  # beyond where the penalty is finite
+            break
         new_size = np.linalg.norm(new_gradient) / scale
         if not new_size < 0.5 * size:
             break
@@ -207,7 +212,10 @@ def _trust_region(problem, start, scale):
     shape = start.shape
 
     def value_and_gradient(flat):
-        value, gradient, _ = problem.evaluate(flat.reshape(shape))
+        try:
+            value, gradient, _ = problem.evaluate(flat.reshape(shape))
+        except ValueError:  # beyond where the penalty is finite
+            return np.inf, np.zeros_like(flat)
         return value, gradient.ravel()
 
     def product(flat, direction):

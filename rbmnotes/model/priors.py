@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logsumexp
+from scipy.special import expit, logsumexp, ndtri
 
 from rbmnotes._validation import finite_array, random_generator
 
@@ -59,6 +59,10 @@ class Prior(ABC):
     @abstractmethod
     def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
         r"""Draw one value from $P(x)e^{zx}$ for every entry of `z`."""
+
+    @abstractmethod
+    def quantile(self, uniform: np.ndarray) -> np.ndarray:
+        r"""Return the value below which the law has the probability `uniform`, elementwise."""
 
     @property
     @abstractmethod
@@ -188,6 +192,11 @@ class Discrete(Prior):
         uniform = random_generator(rng).random(np.shape(z))
         return self._points[np.sum(uniform[..., None] > cumulative[..., :-1], axis=-1)]
 
+    def quantile(self, uniform: np.ndarray) -> np.ndarray:
+        r"""Return the point of the support whose share of the unit interval holds `uniform`."""
+        edges = np.cumsum(self.probabilities)[:-1]
+        return self._points[np.searchsorted(edges, uniform, side="right")]
+
 
 class Rademacher(Discrete):
     """A fair sign: $-1$ or $+1$."""
@@ -295,6 +304,10 @@ class Gaussian(Prior):
     def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
         r"""Draw $N(z,1)$."""
         return z + random_generator(rng).standard_normal(np.shape(z))
+
+    def quantile(self, uniform: np.ndarray) -> np.ndarray:
+        r"""Return the inverse of the normal distribution function."""
+        return ndtri(uniform)
 
 
 @lru_cache(maxsize=16)

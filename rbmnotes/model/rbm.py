@@ -23,7 +23,6 @@ from rbmnotes.model.objective import (
     likelihood_gradient,
 )
 from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior, joint_states
-from rbmnotes.model.sign_average import MAX_FIELD, largest_field, sign_average
 
 
 @dataclass(frozen=True)
@@ -159,11 +158,17 @@ class RBM:
         """
         if not exact or self._effective_is_exact:
             return self._effective_average()
-        self._check_states()
-        signs = isinstance(self.visible, Rademacher)
-        if signs and largest_field(self.W, self.visible_bias, self.hidden) <= MAX_FIELD:
-            return sign_average(self.W, self.visible_bias, self.hidden_bias, self.hidden)
-        return self._average_by_blocks()
+        log_weights = self._state_log_weights()
+        log_partition = logsumexp(log_weights)
+        weights = np.exp(log_weights - log_partition)
+        hidden, visible = np.zeros(self.k), np.zeros(self.d)
+        product = np.zeros((self.d, self.k))
+        for block_weights, (states, fields, _) in zip(weights, self.state_blocks(), strict=True):
+            weighted = self.visible.tilted_mean(fields) * block_weights[:, None]
+            hidden += block_weights @ states
+            visible += weighted.sum(axis=0)
+            product += weighted.T @ states
+        return ModelAverage(float(log_partition), hidden, visible, product)
 
     def hidden_mean(self, v) -> np.ndarray:
         """Return the means of the hidden units given visible ones, (n, d) to (n, k)."""
@@ -300,19 +305,16 @@ class RBM:
         fields = self._hidden_fields(X)
         return eta1(fields, self.hidden) + X @ self.visible_bias / np.sqrt(self.d)
 
-    def _check_states(self):
-        if not isinstance(self.hidden, Discrete):
-            raise ValueError(
-                f"hidden must have a finite support for a sum over its states; got {self.hidden!r}"
-            )
-        check_states(self.hidden, self.k, "W")
-
     def state_blocks(self):
         """Yield hidden states (m, k), visible fields (m, d) and log weights (m,) without them.
 
         A block holds all states of the second half of the units for one state of the first.
         """
-        self._check_states()
+        if not isinstance(self.hidden, Discrete):
+            raise ValueError(
+                f"hidden must have a finite support for a sum over its states; got {self.hidden!r}"
+            )
+        check_states(self.hidden, self.k, "W")
         half = self.k // 2
         first, first_log = joint_states(self.hidden, half)
         second, second_log = joint_states(self.hidden, self.k - half)
@@ -321,20 +323,6 @@ class RBM:
             states = np.column_stack([np.broadcast_to(state, (len(second), half)), second])
             fields = second_fields + self.W[:, :half] @ state / np.sqrt(self.d)
             yield states, fields, log_weight + second_log + states @ self.hidden_bias
-
-    def _average_by_blocks(self):
-        """Average by a sum over the hidden states, for any visible units."""
-        log_weights = self._state_log_weights()
-        log_partition = logsumexp(log_weights)
-        weights = np.exp(log_weights - log_partition)
-        hidden, visible = np.zeros(self.k), np.zeros(self.d)
-        product = np.zeros((self.d, self.k))
-        for block_weights, (states, fields, _) in zip(weights, self.state_blocks(), strict=True):
-            weighted = self.visible.tilted_mean(fields) * block_weights[:, None]
-            hidden += block_weights @ states
-            visible += weighted.sum(axis=0)
-            product += weighted.T @ states
-        return ModelAverage(float(log_partition), hidden, visible, product)
 
     def _state_log_weights(self):
         """Log weights of all hidden states in the joint law, one row per block."""

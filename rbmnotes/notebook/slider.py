@@ -9,41 +9,16 @@ from __future__ import annotations
 import base64
 import html
 import io
-import re
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from rbmnotes._validation import finite_array
+from rbmnotes.notebook.slider_page import page
 
 _WIDTH, _HEIGHT = 640, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 16, 14, 52
-
-_PAGE = """<figure class="rbm-slider" id="{name}" style="margin:1em 0;max-width:{width}px">
-{stage}
-<label for="{name}-range" style="display:flex;gap:.8em;align-items:center">
-<span style="white-space:nowrap">{parameter} = <output id="{name}-value" for="{name}-range"
- style="display:inline-block;min-width:4em">{value}</output></span>
-<input type="range" id="{name}-range" min="0" max="{last}" step="1" value="{start}"
- style="flex:1" aria-valuetext="{value}"></label>
-<figcaption style="font-size:.9em;margin-top:.4em">{caption}</figcaption>
-<script>
-(function () {{
-  const root = document.getElementById("{name}"), values = {values};
-  const range = document.getElementById("{name}-range");
-  const value = document.getElementById("{name}-value");
-  const frames = root.querySelectorAll("[data-frame]");
-  function show() {{
-    frames.forEach(function (f, i) {{ f.style.display = i === +range.value ? "" : "none"; }});
-    value.textContent = values[range.value];
-    range.setAttribute("aria-valuetext", values[range.value]);
-  }}
-  range.addEventListener("input", show);
-  show();
-}})();
-</script>
-</figure>"""
 
 
 @dataclass(frozen=True)
@@ -176,11 +151,11 @@ def curve_slider(
             _legend(curves),
         ]
     )
-    return _page(name, parameter, values, stage, caption, start, _WIDTH)
+    return page(name, parameter, values, stage, caption, start, _WIDTH)
 
 
 def frame_slider(name: str, parameter: str, values, figures, *, caption: str = "", start: int = 0):
-    """Return a slider over matplotlib figures, one a position, stored as PNG.
+    """Return a slider over matplotlib figures, one a position, stored as PNG, and a play button.
 
     The bytes of a PNG depend on matplotlib's version: tag the cell ``nbval-ignore-output`` and
     print a summary of what is drawn. Prefer :func:`curve_slider` where curves will do.
@@ -215,30 +190,7 @@ def frame_slider(name: str, parameter: str, values, figures, *, caption: str = "
             f'<img data-frame="{position}" alt="{label}" style="width:100%{hidden}" '
             f'src="data:image/png;base64,{data}">'
         )
-    return _page(name, parameter, values, "\n".join(images), caption, start, 800)
-
-
-def _page(name, parameter, values, stage, caption, start, width):
-    from IPython.display import HTML
-
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
-        raise ValueError(f"name must be lower-case letters, digits and hyphens; got {name!r}")
-    if not 0 <= start < len(values):
-        raise ValueError(f"start must be a position from 0 to {len(values) - 1}; got {start!r}")
-    shown = [html.escape(str(value)) for value in values]
-    return HTML(
-        _PAGE.format(
-            name=name,
-            parameter=html.escape(parameter),
-            values="[" + ", ".join(f'"{value}"' for value in shown) + "]",
-            value=shown[start],
-            last=len(values) - 1,
-            start=start,
-            stage=stage,
-            caption=html.escape(caption),
-            width=width,
-        )
-    )
+    return page(name, parameter, values, "\n".join(images), caption, start, 800, play=True)
 
 
 def _ink(curve: Curve) -> str:

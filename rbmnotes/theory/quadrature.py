@@ -18,14 +18,16 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from rbmnotes.model.multiplier import square_root
-from rbmnotes.model.priors import Discrete, Gaussian, Prior
-from rbmnotes.model.proximal import proximal_map
+from rbmnotes.model.priors import Gaussian, Prior
+from rbmnotes.model.proximal import proximal_map, response_bound
 from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
 
 WIDTH = 9.0
 """Half width of the grid, in standard deviations of the field."""
 POINTS_ONE = 321
 POINTS_TWO = 161
+CLOSEST = 1e-6
+"""Relative distance of V to its bound down to which the line resolves $E[g'^2]$."""
 SCRAMBLINGS = 8
 SOBOL_LOG2_POINTS = 12
 
@@ -155,7 +157,10 @@ def _line_grid(mean, variance, V, hidden):
         return low, high, POINTS_ONE
     low, high = mean - reach + V * hidden.support[0], mean + reach + V * hidden.support[-1]
     diameter = hidden.support[-1] - hidden.support[0]
-    return low, high, max(POINTS_ONE, int(np.ceil((high - low) * diameter / 0.25)))
+    # near the bound 1 / (1 - V eta1'') has a peak as wide as the root of the distance to it
+    distance = max(1.0 - V / response_bound(hidden), CLOSEST)
+    resolution = min(0.25, 0.5 * np.sqrt(distance))  # step over the diameter of the support
+    return low, high, max(POINTS_ONE, int(np.ceil((high - low) * diameter / resolution)))
 
 
 def _grid_averages(components, covariance, V, hidden):
@@ -232,7 +237,7 @@ def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
     for stream in np.random.default_rng(rng).spawn(SCRAMBLINGS):
         uniform = qmc.Sobol(r + k, rng=stream).random_base2(SOBOL_LOG2_POINTS)
         uniform = np.clip(uniform, 1e-12, 1 - 1e-12)
-        u = _quantile(prior_u, uniform[:, :r])
+        u = prior_u.quantile(uniform[:, :r])
         omega = u @ mean_of_u.T + ndtri(uniform[:, r:]) @ root
         point = proximal_map(omega, V, hidden)
         n = len(omega)
@@ -248,10 +253,3 @@ def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
     means = [np.mean(entry, axis=0) for entry in zip(*results, strict=True)]
     spreads = [np.std(entry, axis=0, ddof=1).max() for entry in zip(*results, strict=True)]
     return FieldAverages(*means, error=float(max(spreads[:3]) / np.sqrt(SCRAMBLINGS)))
-
-
-def _quantile(prior: Prior, uniform):
-    if isinstance(prior, Discrete):
-        edges = np.cumsum(prior.probabilities)[:-1]
-        return np.array(prior.support)[np.searchsorted(edges, uniform, side="right")]
-    return ndtri(uniform)

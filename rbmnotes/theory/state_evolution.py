@@ -15,10 +15,10 @@ from rbmnotes._validation import (
     random_generator,
     symmetric_matrix,
 )
-from rbmnotes.model.hidden_sum import check_states
-from rbmnotes.model.multiplier import multiplier_step
+from rbmnotes.model.hidden_sum import check_states, hidden_moments
+from rbmnotes.model.multiplier import CAP, multiplier_step
 from rbmnotes.model.objective import eta2
-from rbmnotes.model.priors import Prior, Rademacher, check_prior, check_standardised
+from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior, check_standardised
 from rbmnotes.model.proximal import check_response, response_bound
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.quadrature import field_averages
@@ -124,8 +124,12 @@ class FixedPoint:
 
     Attributes
     ----------
-    m, q, V : float
-        Order parameters: signal overlap, self overlap, response.
+    m : float
+        Signal overlap.
+    q : float
+        Self overlap.
+    V : float
+        Response.
     overlap : float
         $m/\sqrt q$.
     replicon : float
@@ -133,9 +137,10 @@ class FixedPoint:
     loss : float
         Limit of the objective, $\alpha(\eta_2(q)-E\,\eta_1(z))$.
     converged : bool
-        Whether all three equations hold to 1e-10 with $V$ below its cap.
+        Whether all three equations hold to 1e-10 with $V$ below the bound of the proximal map.
     message : str
-        What happened, and whether the replicon condition holds.
+        What happened, whether the replicon condition holds, and whether $V$ is above the cap at
+        which AMP keeps it: there AMP cannot follow.
     """
 
     m: float
@@ -158,7 +163,8 @@ def fixed_point(
 ) -> FixedPoint:
     r"""Solve state evolution for $k=r=1$ (Corollary 1, paper eqs. 75-76).
 
-    The recursion is followed from its start until it moves slowly, then Newton's method takes over.
+    The recursion is followed from its start, with AMP's cap on $V$, until it moves slowly; then
+    Newton's method solves the equations without a cap.
 
     Parameters
     ----------
@@ -172,7 +178,8 @@ def fixed_point(
         Law of a latent variable: zero mean, unit variance.
     start : float, optional
         First overlap $m$, with $q=m^2+1/2$; the signal strength if absent (the informed branch).
-        Zero leads to the state without overlap.
+        For Gaussian hidden units $q=(1+m^2)/2$, $|m|<1$, and $1/2$ if absent. Zero leads to the
+        state without overlap.
     max_iter : int
         Largest number of iterations of the recursion.
 
@@ -190,7 +197,7 @@ def fixed_point(
     snr = finite_real(not_negative(snr, "snr"), "snr")
     check_prior(hidden, "hidden")
     check_standardised(prior_u, "prior_u")
-    m = max(snr, 0.5) if start is None else finite_real(start, "start")
+    state = _first_state(alpha, snr, hidden, start)
     max_iter = positive_integer(max_iter, "max_iter")
     strengths = np.array([snr])
 
@@ -201,6 +208,7 @@ def fixed_point(
         )
 
     def iterate(state):
+        """Return the next state, with the cap on V, and the multiplier step."""
         average = averages(state)
         slope = alpha * snr * average.ug[0, 0]
         B = slope**2 + alpha * average.gg[0, 0]
@@ -208,9 +216,16 @@ def fixed_point(
         V = step.V[0, 0]
         return np.array([slope * V, B * V * V, V]), step
 
-    bound = response_bound(hidden)
-    state = np.array([m, m * m + 0.5, min(1.0 / alpha, 0.5 * bound)])
-    message, step = "", None
+    def residual(state):
+        """Return how far the three equations, which know no cap, are from holding."""
+        m, q, V = state
+        average = averages(state)
+        slope, gg = alpha * snr * average.ug[0, 0], alpha * average.gg[0, 0]
+        multiplier = alpha * hidden_moments(np.array([[q]]), hidden).second[0, 0]
+        response = 1.0 / (multiplier - alpha * average.derivative[0, 0])
+        return np.array([slope * V - m, (slope**2 + gg) * V * V - q, response - V])
+
+    message = ""
     for iteration in range(max_iter):
         new_state, step = iterate(state)
         if step.message or not new_state[1] > 1e-300:
@@ -219,41 +234,75 @@ def fixed_point(
         change = np.max(np.abs(new_state - state))
         # At large alpha the recursion can end in a cycle of two states; half steps leave it.
         state = new_state if iteration < 30 else 0.5 * (state + new_state)
-        if change < 1e-3 and not step.capped:
-            polished = find_root(
-                lambda x: iterate(x)[0] - x, state, options={"xtol": 1e-14}, tol=1e-14
-            )
-            near = np.max(np.abs(polished.x - state)) < 0.1 * max(1.0, np.abs(state).max())
-            if near and np.max(np.abs(polished.fun)) < 1e-11:
-                state, change = polished.x, 0.0
-        if change < 1e-13:
-            break
+        if change < (1e-13 if step.capped else 1e-3):
+            polished = _polish(residual, state, hidden)
+            if change < 1e-13 or polished is not state:
+                state = polished
+                break
     if message:
         return FixedPoint(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, False, message)
-    return _describe(alpha, state, averages(state), iterate(state), hidden)
+    return _describe(alpha, state, averages(state), residual(state), hidden)
 
 
-def _describe(alpha, state, average, next_step, hidden) -> FixedPoint:
+def _first_state(alpha, snr, hidden, start):
+    """Return the (m, q, V) at which the recursion starts; Gaussian units need q below one."""
+    m = max(snr, 0.5) if start is None else finite_real(start, "start")
+    V = min(1.0 / alpha, 0.5 * response_bound(hidden))
+    if not isinstance(hidden, Gaussian):
+        return np.array([m, m * m + 0.5, V])
+    m = 0.5 if start is None else m
+    if abs(m) >= 1.0:
+        raise ValueError(f"start must be between -1 and 1 for Gaussian hidden units; got {m!r}")
+    return np.array([m, 0.5 * (1.0 + m * m), V])
+
+
+def _polish(residual, state, hidden):
+    r"""Newton's method from a state near the end; the state itself if it does not end near.
+
+    In $(m,\log q,\sqrt{1-V/\text{bound}})$, since the averages have a root singularity at the
+    bound.
+    """
+    bound, largest = response_bound(hidden), 1.0 if isinstance(hidden, Gaussian) else np.inf
+
+    def inside(x):
+        return np.array([x[0], np.exp(x[1]), bound * (1.0 - x[2] ** 2)])
+
+    m, q, V = state
+    start = np.array([m, np.log(q), np.sqrt(1.0 - V / bound)])
+
+    def equations(x):
+        near = np.max(np.abs(x - start)) < 1.0 + abs(m)
+        usable = near and np.exp(x[1]) < largest and 0.0 < x[2] ** 2 < 1.0
+        return residual(inside(x)) if usable else np.full(3, 1e3)
+
+    found = find_root(equations, start, tol=1e-14, options={"maxfev": 200})
+    end = inside(found.x)
+    near = np.max(np.abs(end - state)) < 0.2 * max(1.0, np.abs(state).max())
+    return end if near and np.max(np.abs(found.fun)) < 1e-11 else state
+
+
+def _describe(alpha, state, average, residual, hidden) -> FixedPoint:
     """Measure a state and say in words what it is."""
     m, q, V = map(float, state)
-    new_state, step = next_step
-    solved = np.max(np.abs(new_state - state)) < 1e-10
-    replicon = alpha * V * V * average.squared_derivative
-    if step.capped:
-        message = "V is at its cap: outside the range of the theory"
-    elif not solved:
-        message = "not converged"
-    elif replicon >= 1.0:
-        message = f"converged, but the replicon {replicon:.4g} exceeds one: not stable"
+    solved = bool(np.max(np.abs(residual)) < 1e-10)
+    replicon = float(alpha * V * V * average.squared_derivative)
+    cap = CAP * response_bound(hidden)
+    if not solved:
+        at_cap = cap * (1.0 - 1e-9) < V
+        message = "V is at its cap: outside the range of the theory" if at_cap else "not converged"
     else:
         message = "converged"
+        if replicon > 1.0 + 1e-9:  # Gaussian units without overlap are at one
+            message += f", but the replicon {replicon:.4g} exceeds one: not stable"
+        if cap < V:
+            message += "; V is above the cap that AMP puts on it"
     return FixedPoint(
         m=m,
         q=q,
         V=V,
         overlap=float(m / np.sqrt(q)),
-        replicon=float(replicon),
+        replicon=replicon,
         loss=float(alpha * (eta2([[q]], hidden) - average.eta1)),
-        converged=bool(solved and not step.capped),
+        converged=solved,
         message=message,
     )

@@ -1,0 +1,136 @@
+r"""Gordon's min-max problem: the global optimum for one unit and one signal (paper eqs. 83-132).
+
+For $k=r=1$ and Gaussian noise, Gordon's inequality bounds the minimum of the objective from below
+by a problem in four numbers (Theorem 7, eq. 87), built on the Moreau envelope $\mathcal M$ of
+$-\eta_1$. That function is not convex, and so $\mathcal M(x;V)$ is concave in $V$: at fixed $\tau$
+the potential is concave in $\gamma$, at fixed $\gamma$ it is concave in $\tau$. The order in which
+it bounds the objective is therefore $\min_{m,q}\min_\gamma\max_\tau$ (ours). The minimum over
+$\gamma$ is at $\gamma=\sqrt{q-m^2}$, which leaves $\min_{m,q}\max_V$ of
+
+.. math::
+    -\frac{q-m^2}{2V}+\alpha E\,\mathcal M(\lambda Um+\sqrt q\,H;V)+\alpha\,\eta_2(q),
+    \qquad V=\gamma/\tau,
+
+a concave function of $1/V$; ``rbmnotes.theory.optimum`` solves it. Nothing here iterates or calls
+state evolution: that both agree is a test.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rbmnotes._validation import finite_real, not_negative
+from rbmnotes.model.objective import eta2_moments
+from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior, check_standardised
+from rbmnotes.theory.moreau import FieldLaw
+
+
+def gordon_potential(
+    m: float,
+    q: float,
+    tau: float,
+    gamma: float,
+    alpha: float,
+    snr: float,
+    hidden: Prior = Rademacher(),
+    prior_u: Prior = Rademacher(),
+) -> float:
+    r"""Return the potential whose min-max bounds the minimum of the objective (paper eq. 87).
+
+    $\frac{\tau\gamma}2-\tau\sqrt{q-m^2}
+    +\alpha E\,\mathcal M(\lambda Um+\sqrt q\,H;\gamma/\tau)+\alpha\,\eta_2(q)$.
+
+    Parameters
+    ----------
+    m, q : float
+        Signal overlap and self overlap, $q>m^2$, and $q<1$ for Gaussian hidden units.
+    tau, gamma : float
+        Positive; their ratio is $V=\gamma/\tau$, below one for Gaussian hidden units.
+    alpha : float
+        Sample ratio.
+    snr : float
+        Signal strength.
+    hidden : Prior
+        Law of the hidden unit.
+    prior_u : Prior
+        Law of a latent variable: zero mean, unit variance.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    problem = check_problem(alpha, snr, hidden, prior_u)
+    return potential(check_state(m, q, tau, gamma, hidden), *problem)
+
+
+def gordon_gradient(
+    m: float,
+    q: float,
+    tau: float,
+    gamma: float,
+    alpha: float,
+    snr: float,
+    hidden: Prior = Rademacher(),
+    prior_u: Prior = Rademacher(),
+) -> np.ndarray:
+    r"""Return the derivatives of :func:`gordon_potential` with respect to $m,q,\tau,\gamma$ (ours).
+
+    By the envelope theorem $\partial_x\mathcal M=-g$ and $\partial_V\mathcal M=-g^2/2$. All four
+    vanish where state evolution has its fixed points. Parameters and errors as
+    :func:`gordon_potential`.
+
+    Returns
+    -------
+    (4,) array
+    """
+    problem = check_problem(alpha, snr, hidden, prior_u)
+    return gradient(check_state(m, q, tau, gamma, hidden), *problem)
+
+
+def potential(state, alpha, snr, hidden, prior_u):
+    """Return the potential at checked (m, q, tau, gamma)."""
+    m, q, tau, gamma = state
+    envelope = FieldLaw(snr * m, q, hidden, prior_u).averages(gamma / tau).envelope
+    penalty = eta2_moments([[q]], hidden).eta2
+    return float(tau * (0.5 * gamma - np.sqrt(q - m * m)) + alpha * (envelope + penalty))
+
+
+def gradient(state, alpha, snr, hidden, prior_u):
+    """Return its four derivatives at checked (m, q, tau, gamma)."""
+    m, q, tau, gamma = state
+    length = np.sqrt(q - m * m)
+    average = FieldLaw(snr * m, q, hidden, prior_u).averages(gamma / tau)
+    second = eta2_moments([[q]], hidden).second[0, 0]
+    return np.array(
+        [
+            tau * m / length - alpha * snr * average.ug,
+            0.5 * (alpha * (second - average.derivative) - tau / length),
+            0.5 * gamma - length + 0.5 * alpha * gamma * average.gg / tau**2,
+            0.5 * tau - 0.5 * alpha * average.gg / tau,
+        ]
+    )
+
+
+def check_problem(alpha, snr, hidden, prior_u):
+    """Check and return what the potential depends on beside the state."""
+    alpha = finite_real(alpha, "alpha", above=0.0)
+    snr = finite_real(not_negative(snr, "snr"), "snr")
+    check_prior(hidden, "hidden")
+    return alpha, snr, hidden, check_standardised(prior_u, "prior_u")
+
+
+def check_state(m, q, tau, gamma, hidden):
+    """Check and return a state: inside the domain of the potential."""
+    m, q = finite_real(m, "m"), finite_real(q, "q")
+    tau, gamma = finite_real(tau, "tau", above=0.0), finite_real(gamma, "gamma", above=0.0)
+    if q <= m * m:
+        raise ValueError(f"q must be greater than m**2; got q={q!r}, m={m!r}")
+    if isinstance(hidden, Gaussian) and (q >= 1.0 or gamma >= tau):
+        name = "q" if q >= 1.0 else "gamma / tau"
+        raise ValueError(f"{name} must be below one for Gaussian hidden units")
+    return m, q, tau, gamma

@@ -5,7 +5,9 @@ Asymptotics of AMP and GD in High Dimensions* (Xu, Krzakala, Zdeborová, arXiv:2
 """
 
 from rbmnotes.algorithms.amp_rbm import AMPHistory, AMPResult, amp_rbm
+from rbmnotes.algorithms.bayes_amp import BayesAMPHistory, BayesAMPResult, bayes_amp
 from rbmnotes.algorithms.contrastive import contrastive_divergence
+from rbmnotes.algorithms.decimation_amp import DecimationResult, decimation_amp
 from rbmnotes.algorithms.descent import (
     DescentHistory,
     DescentResult,
@@ -36,6 +38,11 @@ from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
+from rbmnotes.theory.bayes import (
+    BayesStateEvolution,
+    bayes_log_evidence,
+    bayes_state_evolution,
+)
 from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
@@ -73,9 +80,13 @@ __all__ = [
     "RBM",
     "AMPHistory",
     "AMPResult",
+    "BayesAMPHistory",
+    "BayesAMPResult",
+    "BayesStateEvolution",
     "Bernoulli",
     "Branch",
     "ContrastivePoint",
+    "DecimationResult",
     "DescentHistory",
     "DescentResult",
     "Discrete",
@@ -100,11 +111,15 @@ __all__ = [
     "TrainingResult",
     "adam",
     "amp_rbm",
+    "bayes_amp",
+    "bayes_log_evidence",
     "bayes_overlap",
+    "bayes_state_evolution",
     "bbp_snr",
     "branches",
     "contrastive_divergence",
     "contrastive_fixed_point",
+    "decimation_amp",
     "dmft",
     "equal_snr_pca_overlap",
     "eta1",

@@ -257,13 +257,38 @@ def bayes_overlap(
     check_standardised(prior_u, "prior_u")
     check_standardised(prior_w, "prior_w")
 
-    def potential(m_u, m_w):
-        gain_u = alpha * _channel_information(snr**2 * m_w, prior_u)
-        gain_w = _channel_information(alpha * snr**2 * m_u, prior_w)
-        return gain_u + gain_w - 0.5 * alpha * snr**2 * m_u * m_w
+    def potential(solution):
+        return mutual_potential(alpha, snr, *solution, prior_u, prior_w)
 
     solutions = [_bayes_fixed_point(alpha, snr, prior_u, prior_w, m) for m in (1.0, 1e-4)]
-    return float(np.sqrt(max(solutions, key=lambda solution: potential(*solution))[1]))
+    return float(np.sqrt(max(solutions, key=potential)[1]))
+
+
+def mutual_potential(
+    alpha: float, snr: float, m_u: float, m_w: float, prior_u: Prior, prior_w: Prior
+) -> float:
+    r"""Return $\alpha\psi_u(\lambda^2m_w)+\psi_w(\alpha\lambda^2m_u)-\frac12\alpha\lambda^2m_um_w$.
+
+    $\psi(\gamma)=E\log\int dP(x')\,e^{yx'-\gamma x'^2/2}$ in the channel of
+    :func:`posterior_overlap`, so that $\psi'=F/2$; stationary where $m_u=F_u$, $m_w=F_w$, and there
+    the limit of the log evidence of one signal against pure noise, per dimension.
+
+    Parameters
+    ----------
+    alpha, snr : float
+        Sample ratio and signal strength.
+    m_u, m_w : float
+        Overlaps of the posterior means.
+    prior_u, prior_w : Prior
+        Laws of the latent variables and of the signal's entries.
+
+    Returns
+    -------
+    float
+    """
+    gain_u = alpha * _channel_information(snr**2 * m_w, prior_u)
+    gain_w = _channel_information(alpha * snr**2 * m_u, prior_w)
+    return gain_u + gain_w - 0.5 * alpha * snr**2 * m_u * m_w
 
 
 def _bayes_fixed_point(alpha, snr, prior_u, prior_w, m_w):

@@ -99,7 +99,7 @@ def contrastive_sums(
             state = seed + np.uint64(first_word + row * words) * GOLDEN
             for _ in range(cycles):
                 state = _draw_hidden(mean, points, exponents, base, state, twice_field)
-                state = _draw_visible(twice_field, power, state, bits, v)
+                state = draw_visible(twice_field, power, state, bits, v)
                 _hidden_means(v, weights, units, hidden_bias, points, log_weights, mean)
         for a in range(k + 1):
             total = sums[block, a]
@@ -142,7 +142,7 @@ def _draw_hidden(means, points, exponents, base, state, twice_field):
 
 
 @njit(cache=True, error_model="numpy")
-def _draw_visible(twice_field, power, state, bits, v):
+def draw_visible(twice_field, power, state, bits, v):
     r"""Draw signs in given fields and return the generator's state; fields are overwritten.
 
     A sign is up if $u<o(1-u)$, with $o=e^{2f}$ and $u$ uniform on the odd multiples of $2^{-24}$.

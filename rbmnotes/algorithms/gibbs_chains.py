@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from rbmnotes.algorithms._training_kernels import GOLDEN, _draw_visible, fixed_point
+from rbmnotes.algorithms._gibbs_kernels import GOLDEN, draw_visible, rounded_weights
 from rbmnotes.model.priors import Gaussian, Prior
 from rbmnotes.model.tilted import law_arrays, tilted_moments
 
@@ -92,7 +92,7 @@ class _SignCycle:
         self.shape = W.shape
         W_T = W.T / np.sqrt(len(W))
         self.exponents = (2.0 * W_T).astype(np.float32)
-        self.weights, self.units = fixed_point(W_T)
+        self.weights, self.units = rounded_weights(W_T)
 
     def _run(self, hidden_units, hidden, rng, with_push):
         n, (d, k) = len(hidden_units), self.shape
@@ -124,7 +124,7 @@ def sign_cycle(hidden_units, exponents, weights, units, points, log_weights, see
     exponents : (k, d) float32 array
         $2W^\top/\sqrt d$.
     weights, units : (k, d) int32 array, (k,) array
-        $W^\top/\sqrt d$ as :func:`~rbmnotes.algorithms._training_kernels.fixed_point` returns it.
+        $W^\top/\sqrt d$ as :func:`~rbmnotes.algorithms._gibbs_kernels.rounded_weights` returns it.
     points, log_weights : arrays
         Law of a hidden unit.
     seed : numpy.uint64
@@ -146,7 +146,7 @@ def sign_cycle(hidden_units, exponents, weights, units, points, log_weights, see
                 unit, exponent = hidden_units[row, a], exponents[a]
                 for i in range(d):
                     twice_field[i] += unit * exponent[i]
-            _draw_visible(twice_field, power, seed + np.uint64(row * words) * GOLDEN, bits, v)
+            draw_visible(twice_field, power, seed + np.uint64(row * words) * GOLDEN, bits, v)
             for a in range(k):
                 weight, total = weights[a], np.int32(0)
                 for i in range(d):

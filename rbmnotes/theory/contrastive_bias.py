@@ -53,7 +53,7 @@ from rbmnotes._validation import finite_real, not_negative, positive_integer
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_prior, check_standardised
 from rbmnotes.model.proximal import response_bound
-from rbmnotes.theory.quadrature import _line_grid
+from rbmnotes.theory.quadrature import line_grid
 from rbmnotes.theory.state_evolution import fixed_point
 
 NODES = np.linspace(-9.0, 9.0, 121)
@@ -253,7 +253,7 @@ def _field_averages(drift, q0, V, T, V2, hidden, prior_u) -> _FieldAverages:
     """Average over the samples, on a grid of the most likely field of each."""
     totals, law = np.zeros(4), np.zeros(len(hidden.support))
     for u, weight in zip(prior_u.support, prior_u.probabilities, strict=True):
-        low, high, count = _line_grid(drift * u, q0, V, hidden)
+        low, high, count = line_grid(drift * u, q0, V, hidden)
         z, step = np.linspace(low, high, count, retstep=True)
         g, curvature = hidden.tilted_mean(z), hidden.tilted_variance(z)
         omega, jacobian = z - V * g, 1.0 - V * curvature

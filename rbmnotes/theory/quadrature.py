@@ -143,13 +143,13 @@ def line_averages(mean: float, variance: float, V: float, hidden: Prior) -> np.n
     (7,) array
         The first is one up to the error of the rule.
     """
-    low, high, count = _line_grid(mean, variance, V, hidden)
+    low, high, count = line_grid(mean, variance, V, hidden)
     out = np.zeros(7)
     _line(mean, variance, V, low, high, count, *law_arrays(hidden), out)
     return out
 
 
-def _line_grid(mean, variance, V, hidden):
+def line_grid(mean, variance, V, hidden):
     """Range of z that holds the law of the field, and a number of points that resolves it."""
     reach = WIDTH * np.sqrt(variance)
     if isinstance(hidden, Gaussian):

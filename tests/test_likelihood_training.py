@@ -6,7 +6,7 @@ from scipy.special import logsumexp
 from scipy.stats import chisquare
 
 from rbmnotes import RBM, Bernoulli, Discrete, Gaussian, Rademacher
-from rbmnotes.algorithms._gibbs_kernels import GOLDEN, _draw_visible, _word, rounded_weights
+from rbmnotes.algorithms._gibbs_kernels import GOLDEN, draw_visible, _word, rounded_weights
 from rbmnotes.algorithms.adam import Adam
 from rbmnotes.algorithms.ascent import ContrastiveAscent, LikelihoodAscent, Parameters
 from rbmnotes.algorithms.likelihood_training import train_rbm
@@ -121,11 +121,11 @@ def test_visible_units_are_drawn_with_their_odds():
     bits = np.empty(n // 2, np.uint64)
     for field in fields:
         twice_field = np.full(n, 2 * field, np.float32)
-        _draw_visible(twice_field, power, np.uint64(abs(int(8 * field))), bits, v)
+        draw_visible(twice_field, power, np.uint64(abs(int(8 * field))), bits, v)
         error = np.sqrt((1 - np.tanh(field) ** 2) / n)
         assert abs(v.mean() - np.tanh(field)) < 4 * error
     for field in (-1e4, -60.0, 60.0, 1e4):
-        _draw_visible(np.full(n, 2 * field, np.float32), power, np.uint64(1), bits, v)
+        draw_visible(np.full(n, 2 * field, np.float32), power, np.uint64(1), bits, v)
         assert np.all(v == np.sign(field))
 
 
@@ -133,7 +133,7 @@ def test_the_exponential_is_accurate_to_single_precision():
     # mantissa and power as the kernel leaves them
     x = np.linspace(-86.9, 86.9, 10_001).astype(np.float32)
     mantissa, power = x.copy(), np.empty(len(x), np.int32)
-    _draw_visible(mantissa, power, np.uint64(0), np.empty(5001, np.uint64), np.empty(10_001, "i1"))
+    draw_visible(mantissa, power, np.uint64(0), np.empty(5001, np.uint64), np.empty(10_001, "i1"))
     actual = mantissa.astype(float) * power.view(np.float32)
     np.testing.assert_allclose(actual, np.exp(x.astype(float)), rtol=2e-7)
 

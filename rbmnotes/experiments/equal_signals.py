@@ -1,0 +1,21 @@
+"""Signals of equal strength: the points that Figures 5 and 6 share (sizes are ours)."""
+
+from rbmnotes.model.priors import Gaussian, Prior, Rademacher
+
+ALPHA = 4.0
+SNR = (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0)
+SIZES = {2: 2000, 10: 1000}  # rank to dimension
+QUICK_SNR = (0.8, 1.2, 1.6)
+QUICK_SIZES = {2: 200, 10: 200}
+INSTANCES = 10
+PRIORS_W: dict[str, Prior] = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}
+
+
+def equal_signals_grid(strengths=SNR, sizes=SIZES, priors=PRIORS_W) -> tuple[dict, ...]:
+    """Return every combination of a rank with its dimension, a prior of the signals and a strength."""
+    return tuple(
+        {"r": r, "d": d, "prior_w": prior, "snr": snr}
+        for r, d in sizes.items()
+        for prior in priors
+        for snr in strengths
+    )

@@ -6,7 +6,7 @@ from scipy.special import logsumexp
 from scipy.stats import chisquare
 
 from rbmnotes import RBM, Bernoulli, Discrete, Gaussian, Rademacher
-from rbmnotes.algorithms._gibbs_kernels import GOLDEN, draw_visible, _word, rounded_weights
+from rbmnotes.algorithms._gibbs_kernels import GOLDEN, _word, draw_visible, rounded_weights
 from rbmnotes.algorithms.adam import Adam
 from rbmnotes.algorithms.ascent import ContrastiveAscent, LikelihoodAscent, Parameters
 from rbmnotes.algorithms.likelihood_training import train_rbm

@@ -12,7 +12,7 @@ PRIORS_W: dict[str, Prior] = {"Rademacher": Rademacher(), "Gaussian": Gaussian()
 
 
 def equal_signals_grid(strengths=SNR, sizes=SIZES, priors=PRIORS_W) -> tuple[dict, ...]:
-    """Return every combination of a rank with its dimension, a prior of the signals and a strength."""
+    """Return all combinations of rank (and its dimension), prior of the signals, and strength."""
     return tuple(
         {"r": r, "d": d, "prior_w": prior, "snr": snr}
         for r, d in sizes.items()

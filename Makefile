@@ -10,7 +10,7 @@ WORKERS ?= auto
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,sklearn,test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,cluster,sklearn,test]'
 	touch $@
 
 book: $(STAMP)  ## Render the website from the stored outputs; a warning is an error

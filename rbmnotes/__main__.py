@@ -35,7 +35,8 @@ def main(arguments=None) -> int:
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] == "rbmnotes":
             raise
-        message = f"this command needs {error.name}: pip install 'rbmnotes[book]'"
+        extra = "cluster" if error.name == "distributed" else "book"
+        message = f"this command needs {error.name}: pip install 'rbmnotes[{extra}]'"
     print(f"rbmnotes: {message}", file=sys.stderr)
     return 2
 
@@ -58,6 +59,12 @@ def _parser():
         added.add_argument(**argument)
         added.add_argument("--scale", choices=SCALES, default="quick", help="default: quick")
         added.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="worker processes")
+        added.add_argument(
+            "--backend", choices=("loky", "dask"), default="loky", help="workers here, or Dask's"
+        )
+        added.add_argument(
+            "--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://host:8786"
+        )
         added.add_argument("--output", metavar="FOLDER", help="default: book/results")
         _add_store(added)
     _add_store(add("status", _status, "show how much of each experiment is stored"))
@@ -110,8 +117,10 @@ def _run_and_export(experiment, options):
     from rbmnotes.experiments.engine import run
     from rbmnotes.experiments.store import export
 
+    if (options.backend == "dask") != (options.scheduler is not None):
+        raise ValueError("--backend dask and --scheduler ADDRESS belong together")
     try:
-        frame = run(experiment, options.scale, options.jobs, options.store)
+        frame = run(experiment, options.scale, options.jobs, options.store, options.scheduler)
     except KeyboardInterrupt:
         print("interrupted; what is finished is stored, the same command resumes", file=sys.stderr)
         return 130

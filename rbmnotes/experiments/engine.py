@@ -1,4 +1,4 @@
-"""Run an experiment in parallel processes: resumable, and the same for any number of them.
+"""Run an experiment in parallel, here or on other machines: resumable, and always the same.
 
 Every instance of every point is stored the moment it is finished, so a run that was killed goes on
 where it stopped, and the table depends on nothing but the experiment.
@@ -15,12 +15,14 @@ from contextlib import closing
 from dataclasses import replace
 from functools import cache
 
+import numba
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 from rbmnotes._validation import positive_integer
+from rbmnotes.experiments.cluster import dask_workers
 from rbmnotes.experiments.experiment import Experiment, canonical, seed_sequence
 from rbmnotes.experiments.progress import progress
 from rbmnotes.experiments.store import THEORY, Store, Task
@@ -30,7 +32,9 @@ class TaskError(RuntimeError):
     """An instance, or the theory of a point, that failed; the message names it and its seed."""
 
 
-def run(experiment: Experiment, scale: str = "quick", jobs: int = 1, store=None) -> pd.DataFrame:
+def run(
+    experiment: Experiment, scale: str = "quick", jobs: int = 1, store=None, scheduler=None
+) -> pd.DataFrame:
     """Run what is not stored yet, and return the whole table.
 
     Parameters
@@ -43,6 +47,9 @@ def run(experiment: Experiment, scale: str = "quick", jobs: int = 1, store=None)
     store : path, optional
         Results file; default :func:`rbmnotes.experiments.store.store_path`. ``":memory:"``
         keeps nothing and so computes everything.
+    scheduler : str, optional
+        Address of a Dask scheduler; its workers do the work, and `jobs` must be one. Only this
+        process writes to the store.
 
     Returns
     -------
@@ -54,25 +61,34 @@ def run(experiment: Experiment, scale: str = "quick", jobs: int = 1, store=None)
     ------
     ValueError
         If there is no such scale, `jobs` is not a positive integer, the store is no results
-        file, or two columns would have the same name.
+        file, or two columns would have the same name; if the scheduler does not answer, or its
+        workers have other packages or more than one thread.
     TaskError
         If measuring or predicting fails; what was finished before is stored.
     """
     jobs, tasks = positive_integer(jobs, "jobs"), experiment.tasks(scale)
+    if scheduler is not None and jobs != 1:
+        raise ValueError(
+            f"jobs must be 1 with a scheduler, which has workers of its own; got {jobs}"
+        )
     with Store(store) as results:
         stored = results.tasks(experiment.name, experiment.version)
         pending = [task for task in tasks if task not in stored]
-        with closing(_outcomes(experiment, pending, jobs)) as outcomes:
+        with closing(_outcomes(experiment, pending, jobs, scheduler)) as outcomes:
             done = len(tasks) - len(pending)
             for outcome in progress(outcomes, f"{experiment.name} {scale}", len(tasks), done):
                 results.add(experiment.name, experiment.version, *outcome)
         return _table(experiment, scale, results.rows(experiment.name, experiment.version))
 
 
-def _outcomes(experiment, tasks, jobs) -> Iterator[tuple[Task, list[dict], float]]:
+def _outcomes(experiment, tasks, jobs, scheduler) -> Iterator[tuple[Task, list[dict], float]]:
     """Do the tasks, and yield each with its rows and its seconds as soon as it is finished."""
     light = replace(experiment, scales={})  # what travels to the workers with every task
-    if jobs == 1:
+    if scheduler is not None:
+        if tasks:
+            with dask_workers(scheduler) as parallel:
+                yield from parallel(delayed(_do_elsewhere)(light, task) for task in tasks)
+    elif jobs == 1:
         # as in the workers: how many threads share a sum decides its last digits
         with threadpool_limits(1):
             yield from (_do(light, task) for task in tasks)
@@ -81,6 +97,13 @@ def _outcomes(experiment, tasks, jobs) -> Iterator[tuple[Task, list[dict], float
             # batches of one, or a finished task would wait for the rest of its batch
             parallel = Parallel(jobs, return_as="generator_unordered", batch_size=1)
         yield from parallel(delayed(_do)(light, task, os.getpid()) for task in tasks)
+
+
+def _do_elsewhere(experiment, task):
+    """Do a task in a process that was not started with one thread."""
+    numba.set_num_threads(1)
+    with threadpool_limits(1):
+        return _do(experiment, task)
 
 
 def _do(experiment, task, parent=None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rbmnotes.algorithms.pca import pca
 from rbmnotes.experiments import (
+    contrastive,
     dynamics,
     images,
     landscape,
@@ -313,6 +314,29 @@ CATALOGUE = (
         scales={
             "quick": Scale(_recovery_grid([0.6, 1.0, 1.4], d=200), 4),
             "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 10),
+        },
+    ),
+    Experiment(
+        name="contrastive",
+        version=1,
+        description="Contrastive divergence and mini-batches, every step, beside theory (Figure 4)",
+        measure=contrastive.measure_contrastive,
+        scales={
+            "quick": Scale(grid(case=contrastive.CASES, d=[50, 100, 200]), 10),
+            "paper": Scale(
+                grid(case=contrastive.CASES, d=contrastive.SIZES), contrastive.INSTANCES
+            ),
+        },
+        figure=4,
+    ),
+    Experiment(
+        name="contrastive_theory",
+        version=1,
+        description="Independent solves of the theory of contrastive divergence (Figure 4)",
+        measure=contrastive.measure_contrastive_theory,
+        scales={
+            "quick": Scale(grid(setting=contrastive.SETTINGS, n_paths=[2**8]), 8),
+            "paper": Scale(grid(setting=contrastive.SETTINGS, n_paths=[2**13, 2**14]), 16),
         },
     ),
 )

@@ -34,12 +34,12 @@ $\kappa^2[I-(I-\kappa H)^2]^{-1}=\frac\kappa2[H^{-1}+(\frac2\kappa I-H)^{-1}]$, 
 with $F'_\mu=F'(z_\mu)$; $V$ is the trace of $H^{-1}$ and $\bar V$ that of
 $(\frac2\kappa I-H)^{-1}$, the response of the fastest modes. In small steps $\bar V$ vanishes, and
 weights at a temperature $\mathcal T$ have the law of Gibbs: given $\omega\sim N(\lambda mU,q_0)$
-the field of a sample has the density $\propto\exp\frac1{\mathcal T}[\eta_1(z)-\frac{(z-\omega)^2}{2V}]$. Here it
-is taken at the temperature that gives it the variance above, $g$ becomes
-$(\langle z\rangle-\omega)/V$, and $q_0$ takes the place of $q$. That is exact to first order in
-the noise at any learning rate, and to first order in $\kappa$. Near the $\kappa$ at which
-$\bar V$ ends, the stability limit of the steps, the noise is no longer small and the numbers are
-estimates.
+the field of a sample has the density
+$\propto\exp\frac1{\mathcal T}[\eta_1(z)-\frac{(z-\omega)^2}{2V}]$. Here it is taken at the
+temperature that gives it the variance above, $g$ becomes $(\langle z\rangle-\omega)/V$, and $q_0$
+takes the place of $q$. That is exact to first order in the noise at any learning rate, and to first
+order in $\kappa$. Near the $\kappa$ at which $\bar V$ ends, the stability limit of the steps, the
+noise is no longer small and the numbers are estimates.
 
 At the points of Corollary 1, for symmetric units, $k$ units run independent chains and each of them
 ends as described here.

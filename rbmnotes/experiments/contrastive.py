@@ -163,7 +163,7 @@ def measure_contrastive(parameters: dict, rng: np.random.Generator) -> list[dict
         history = train(X, start, method, rate, N_ITER, case.hidden, W_star, rng, True)
         weights = history.weights[list(TIMES)]
         C = np.einsum("tia,sib->tsab", weights, weights, optimize=True) / len(start)
-        rows.append({"setting": name} | _numbers(history.M, history.Q, history.loss, C))
+        rows.append({"setting": name} | named_numbers(history.M, history.Q, history.loss, C))
     return rows
 
 
@@ -183,10 +183,24 @@ def measure_contrastive_theory(parameters: dict, rng: np.random.Generator) -> di
     """
     name, method, rate = SETTINGS[parameters["setting"]]
     theory = solve(CASES[name], method, rate, N_ITER, parameters["n_paths"], rng, n_solves=1)
-    return _numbers(theory.M, theory.Q, theory.loss, theory.C[np.ix_(TIMES, TIMES)])
+    return named_numbers(theory.M, theory.Q, theory.loss, theory.C[np.ix_(TIMES, TIMES)])
 
 
-def _numbers(M, Q, loss, C) -> dict:
+def named_numbers(M, Q, loss, C) -> dict:
+    """Return what the module's docstring lists, with seven significant digits.
+
+    Parameters
+    ----------
+    M : (T + 1, r, k) array
+    Q : (T + 1, k, k) array
+    loss : (T + 1,) array
+    C : (4, 4, k, k) array
+        Between the times of :data:`TIMES`.
+
+    Returns
+    -------
+    dict
+    """
     row = dynamics.order_parameters(M, Q, loss, recorded=RECORDED)
     pairs = [(i, j) for i in range(len(TIMES)) for j in range(i)]
     row |= dynamics.entries({("C", TIMES[i], TIMES[j]): C[i, j] for i, j in pairs})

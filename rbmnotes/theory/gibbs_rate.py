@@ -6,8 +6,8 @@ One cycle of a chain, seen by its hidden units alone, is a Markov chain on their
     P(s'|s)=\sum_vP(v|s)\,P(s'|v)=E\Big[\frac{P_h(s')\,e^{f^\top s'}}{e^{\eta_1(f)}}\Big],
     \qquad f=Qs+N(0,Q).
 
-With the model's law $\pi(s)\propto P_h(s)e^{\frac12s^\top Qs}$ the matrix
-$\pi(s)P(s'|s)=\sum_vP(s,v)P(s',v)/P(v)$ is symmetric and positive semidefinite: the eigenvalues of
+With the model's law $P(s)\propto P_h(s)e^{\frac12s^\top Qs}$ the matrix
+$P(s)P(s'|s)=\sum_vP(s,v)P(s',v)/P(v)$ is symmetric and positive semidefinite: the eigenvalues of
 $P$ are real and lie in $[0,1]$. After $J$ cycles the law of the chains, and all that depends on it
 linearly, is off by a sum of $(J-1)$-th powers of those below one.
 """

@@ -39,7 +39,7 @@ RATES = {
 """Learning rates of the simulations."""
 
 THEORY_RATES = (0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-SIZE, INSTANCES, N_PATHS, SOLVES = 1000, 20, 2**11, 8
+SIZE, INSTANCES, N_PATHS, SOLVES = 1000, 12, 2**11, 8
 
 LIMIT_RATE, LIMIT_STEPS = 0.1, 200
 """Gradient descent to the end: at this rate it settles in both cases."""

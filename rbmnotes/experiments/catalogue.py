@@ -378,7 +378,7 @@ CATALOGUE = (
     ),
     Experiment(
         name="contrastive_speed_theory",
-        version=1,
+        version=2,
         description="Independent solves of the theory of these steps (Figure 4)",
         measure=contrastive_speed.measure_speed_theory,
         scales={

@@ -3,7 +3,7 @@ r"""How many steps contrastive divergence and gradient descent need, against the
 The overlap of a run is the mean cosine of its units with their signals, over the mean cosine at the
 end of gradient descent: at the likelihood's fixed point in theory, on the same data in simulation,
 so that most of the finite size drops out. A method has arrived at a level, 95 or 99 per cent, when
-that stays above it until the run ends. At a large learning rate the noise of the chains keeps CD
+the mean of that over instances stays above it up to step 60, or the end of the run. At a large learning rate the noise of the chains keeps CD
 below: then it never arrives. For one Rademacher unit CD-10 is CD-1 (no bias, and the same noise),
 and only the latter is run.
 Cases, rates, sizes and numbers of instances were fixed before the runs.
@@ -41,6 +41,9 @@ RATES = {
 THEORY_RATES = (0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 SIZE, INSTANCES, N_PATHS, SOLVES = 1000, 12, 2**11, 8
 
+WINDOW = 60
+"""Steps within which a method must arrive, and stay."""
+
 LIMIT_RATE, LIMIT_STEPS = 0.1, 200
 """Gradient descent to the end: at this rate it settles in both cases."""
 
@@ -68,16 +71,14 @@ def mean_cosine(M, Q) -> np.ndarray:
     )
 
 
-def arrival(overlaps, level: float, length: int) -> float:
+def arrival(overlaps, level: float) -> float:
     """Return the first step from which on an overlap stays above a level.
 
     Parameters
     ----------
     overlaps : (T + 1,) array
-        Relative overlaps; shorter than `length` if training diverged.
+        Relative overlaps; NaN after training diverged.
     level : float
-    length : int
-        Number T of steps that were to be done.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def arrival(overlaps, level: float, length: int) -> float:
         NaN if there is none.
     """
     above = np.asarray(overlaps) >= level
-    if len(above) <= length or not above[-1]:
+    if not above[-1]:
         return np.nan
     below = np.flatnonzero(~above)
     return float(below[-1] + 1) if len(below) else 0.0
@@ -110,14 +111,16 @@ def measure_speed(parameters: dict, rng: np.random.Generator) -> list[dict]:
     data = case.model.sample(parameters["d"], rng)
     X, W_star, rows = data.X.astype(np.float32), data.W_star, []
     start = informed_start(W_star, case.M0, case.Q0, rng)
-    end = gradient_descent(X, start, LIMIT_RATE, LIMIT_STEPS, case.hidden, W_star=W_star)
+    end = gradient_descent(X, start, WINDOW = 60
+"""Steps within which a method must arrive, and stay."""
+
+LIMIT_RATE, LIMIT_STEPS, case.hidden, W_star=W_star)
     limit = mean_cosine(end.history.M[-1:], end.history.Q[-1:])[0]
     for method in METHODS[parameters["case"]]:
         start = informed_start(W_star, case.M0, case.Q0, rng)
         history = train(X, start, method, rate, n_steps(rate), case.hidden, W_star, rng)
         overlaps = mean_cosine(history.M, history.Q) / limit
-        path = {f"overlap({t})": float(f"{x:.6g}") for t, x in enumerate(overlaps)}
-        rows.append({"method": method, "limit": limit} | path)
+        rows.append({"method": method, "limit": limit} | _named(overlaps))
     return rows
 
 
@@ -133,16 +136,16 @@ def measure_speed_theory(parameters: dict, rng: np.random.Generator) -> dict:
     Returns
     -------
     dict
-        The step of :func:`arrival` at each level, such as ``arrival(0.99)``, and ``end``, the
-        relative overlap averaged over the last tenth of the run, NaN if it diverged.
+        The relative overlap of every step, such as ``overlap(5)``; none after a divergence.
     """
     case, rate = CASES[parameters["case"]], parameters["rate"]
-    length = n_steps(rate)
+    length = min(n_steps(rate), WINDOW)
     theory = solve(case, parameters["method"], rate, length, N_PATHS, rng, n_solves=1)
-    overlaps = mean_cosine(theory.M, theory.Q) / limit_overlap(case)
-    late = overlaps[-(length // 10) :] if len(overlaps) > length else [np.nan]
-    row = {f"arrival({level})": arrival(overlaps, level, length) for level in LEVELS}
-    return row | {"end": float(np.mean(late))}
+    return _named(mean_cosine(theory.M, theory.Q) / limit_overlap(case))
+
+
+def _named(overlaps) -> dict:
+    return {f"overlap({t})": float(f"{x:.6g}") for t, x in enumerate(overlaps)}
 
 
 def limit_overlap(case: Case) -> float:
@@ -151,24 +154,35 @@ def limit_overlap(case: Case) -> float:
     return float(np.mean([point.overlap for point in points]))
 
 
-def measured_arrival(table, case: str, method: str, rate: float, level: float):
-    """Return the arrival of the mean path over instances, and its jackknife standard error.
+def paths(table, case: str, method: str, rate: float) -> np.ndarray:
+    """Return relative overlaps up to step :data:`WINDOW`, (instances, steps + 1).
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Results of :func:`measure_speed`.
+        Results of :func:`measure_speed` or of :func:`measure_speed_theory`.
     case, method : str
-    rate, level : float
+    rate : float
+    """
+    rows = table[(table.case == case) & (table.method == method) & (table.rate == rate)]
+    return rows[[f"overlap({t})" for t in range(min(n_steps(rate), WINDOW) + 1)]].to_numpy()
+
+
+def mean_arrival(table, case: str, method: str, rate: float, level: float) -> tuple[float, float]:
+    """Return the arrival of the mean path over instances, and its jackknife standard error.
+
+    Parameters
+    ----------
+    table, case, method, rate
+        As :func:`paths`.
+    level : float
 
     Returns
     -------
     arrival, error : float
         NaN if the mean path does not arrive; the error also if it does not without some instance.
     """
-    rows = table[(table.case == case) & (table.method == method) & (table.rate == rate)]
-    length = n_steps(rate)
-    paths = rows[[f"overlap({t})" for t in range(length + 1)]].to_numpy()
-    n, total = len(paths), paths.sum(axis=0)
-    left_out = [arrival((total - path) / (n - 1), level, length) for path in paths]
-    return arrival(total / n, level, length), float(np.sqrt((n - 1) * np.var(left_out)))
+    instances = paths(table, case, method, rate)
+    n, total = len(instances), instances.sum(axis=0)
+    left_out = [arrival((total - path) / (n - 1), level) for path in instances]
+    return arrival(total / n, level), float(np.sqrt((n - 1) * np.var(left_out)))

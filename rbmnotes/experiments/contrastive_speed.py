@@ -1,12 +1,12 @@
-r"""How many steps contrastive divergence and gradient descent need, against the learning rate.
+"""How many steps contrastive divergence and gradient descent need, against the learning rate.
 
 The overlap of a run is the mean cosine of its units with their signals, over the mean cosine at the
 end of gradient descent: at the likelihood's fixed point in theory, on the same data in simulation,
 so that most of the finite size drops out. A method has arrived at a level, 95 or 99 per cent, when
-the mean of that over instances stays above it up to step 60, or the end of the run. At a large learning rate the noise of the chains keeps CD
-below: then it never arrives. For one Rademacher unit CD-10 is CD-1 (no bias, and the same noise),
-and only the latter is run.
-Cases, rates, sizes and numbers of instances were fixed before the runs.
+the mean of that over instances stays above it up to step 60, or the end of the run. At a large
+learning rate the noise of the chains keeps CD below: then it never arrives. For one Rademacher unit
+CD-10 is CD-1 (no bias, and the same noise), and only the latter is run. Cases, rates and sizes were
+fixed before the runs.
 """
 
 from __future__ import annotations
@@ -111,10 +111,7 @@ def measure_speed(parameters: dict, rng: np.random.Generator) -> list[dict]:
     data = case.model.sample(parameters["d"], rng)
     X, W_star, rows = data.X.astype(np.float32), data.W_star, []
     start = informed_start(W_star, case.M0, case.Q0, rng)
-    end = gradient_descent(X, start, WINDOW = 60
-"""Steps within which a method must arrive, and stay."""
-
-LIMIT_RATE, LIMIT_STEPS, case.hidden, W_star=W_star)
+    end = gradient_descent(X, start, LIMIT_RATE, LIMIT_STEPS, case.hidden, W_star=W_star)
     limit = mean_cosine(end.history.M[-1:], end.history.Q[-1:])[0]
     for method in METHODS[parameters["case"]]:
         start = informed_start(W_star, case.M0, case.Q0, rng)

@@ -113,6 +113,9 @@ def _speed_grid(rates, d):
     )
 
 
+_SPEED = _speed_grid(contrastive_speed.RATES, contrastive_speed.SIZE)
+
+
 def _speed_theory_grid(rates):
     return tuple(
         {"case": case, "method": method, "rate": rate}
@@ -371,8 +374,7 @@ CATALOGUE = (
         scales={
             "quick": Scale(_speed_grid({"one unit": [0.2], "two units": [0.15]}, d=100), 5),
             "paper": Scale(
-                _speed_grid(contrastive_speed.RATES, contrastive_speed.SIZE),
-                contrastive_speed.INSTANCES,
+                _SPEED, [contrastive_speed.INSTANCES[point["case"]] for point in _SPEED]
             ),
         },
     ),

@@ -39,7 +39,9 @@ RATES = {
 """Learning rates of the simulations."""
 
 THEORY_RATES = (0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-SIZE, INSTANCES, N_PATHS, SOLVES = 1000, 12, 2**11, 8
+SIZE, N_PATHS, SOLVES = 1000, 2**11, 8
+INSTANCES = {"one unit": 12, "two units": 8}
+"""Draws of each case: many cycles of two units take time."""
 
 WINDOW = 60
 """Steps within which a method must arrive, and stay."""

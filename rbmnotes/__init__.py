@@ -45,6 +45,7 @@ from rbmnotes.theory.bayes import (
 )
 from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
+from rbmnotes.theory.gibbs_rate import gibbs_rate
 from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
@@ -130,6 +131,7 @@ __all__ = [
     "fashion_mnist",
     "finite_norm_threshold",
     "fixed_point",
+    "gibbs_rate",
     "global_optimum",
     "gordon_gradient",
     "gordon_potential",

@@ -43,7 +43,7 @@ def test_a_rademacher_unit_has_no_bias(cycles, prior_u):
         assert point.penalty == pytest.approx(1.0, abs=1e-12)
         np.testing.assert_allclose(as_tuple(point), as_tuple(likelihood), rtol=1e-9)
         assert point.overlap == pytest.approx(likelihood.overlap)
-        assert (point.temperature, point.V2) == (0.0, 0.0)
+        assert (point.temperature, point.fast_response) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(("alpha", "snr", "hidden"), CASES, ids=str)
@@ -102,19 +102,19 @@ def test_variances_of_linear_deviations():
     H = alpha * c * np.eye(d) - (X.T * s) @ X / d
     values, vectors = np.linalg.eigh(H)
     assert 0 < values[0] < values[-1] < 2 / rate
-    V = V2 = 0.1
+    V = fast = 0.1
     for _ in range(500):
         V = 1 / (alpha * (c - np.mean(s / (1 - V * s))))
-        V2 = 1 / (2 / rate + alpha * (np.mean(s / (1 + V2 * s)) - c))
+        fast = 1 / (2 / rate + alpha * (np.mean(s / (1 + fast * s)) - c))
     covariance = rate / (values * (2 - rate * values))  # of deviations, noise N = 1 a step
     # both sides are averages over the spectrum: they differ by O(1/d) times a few
-    assert np.mean(covariance) == pytest.approx(rate / 2 * (V + V2), rel=0.01)
+    assert np.mean(covariance) == pytest.approx(rate / 2 * (V + fast), rel=0.01)
     felt = ((X @ vectors) ** 2 @ covariance) / d
-    predicted = rate / 2 * (V / (1 - V * s) + V2 / (1 + V2 * s))
+    predicted = rate / 2 * (V / (1 - V * s) + fast / (1 + fast * s))
     for part in (s < 0.2, s >= 0.2):
         assert np.mean(felt[part]) == pytest.approx(np.mean(predicted[part]), rel=0.01)
     assert np.mean(predicted[s >= 0.2]) > 1.03 * np.mean(predicted[s < 0.2])
-    assert rate / 2 * V < 0.9 * np.mean(covariance)  # without V2
+    assert rate / 2 * V < 0.9 * np.mean(covariance)  # without the fast modes
 
 
 def test_a_sample_at_low_temperature_is_at_its_proximal_point():
@@ -201,7 +201,7 @@ def test_first_order_of_the_noise_at_large_steps(monkeypatch):
     assert measured[1] - start.q > 20 * error[1]
     # small steps alone, or fast modes without what they do to the drift
     assert abs(measured[1] - start.q - point.temperature * point.V) > 10 * error[1]
-    linear = point.temperature * (point.V + point.V2)
+    linear = point.temperature * (point.V + point.fast_response)
     assert abs(measured[0] - start.m) > 4 * error[0]
     assert abs(measured[1] - start.q - linear) > 4 * error[1]
 

@@ -27,12 +27,12 @@ def contrastive_divergence(
     keep_weights: bool = False,
     rng=None,
 ) -> DescentResult:
-    r"""Train an RBM by contrastive divergence, CD-$m$ (paper eqs. 133-134).
+    r"""Train an RBM by contrastive divergence, CD-$J$ (paper eqs. 133-134).
 
     .. math::
         W^{t+1}=W^t+\frac\kappa{\sqrt d}\Big(X^\top E[h|X]-V^\top E[h|V]\Big)
 
-    A row of $V$ holds the visible units of a chain after $m$ Gibbs cycles, each of which draws
+    A row of $V$ holds the visible units of a chain after $J$ Gibbs cycles, each of which draws
     hidden units given visible ones and then the reverse. Chains start at the samples. A persistent
     chain starts at its sample once; between steps it is kept by its hidden units, drawn at the end
     of a step, and goes on from these with the new weights. The learning rate has the scale of
@@ -58,7 +58,7 @@ def contrastive_divergence(
     visible : Rademacher or Gaussian
         Law of a visible unit of the chains.
     cycles : int
-        $m\ge1$.
+        $J\ge1$.
     persistent : bool
         Whether the chains go on from step to step.
     W_star : (d, r) array, optional
@@ -83,7 +83,7 @@ def contrastive_divergence(
 
     Notes
     -----
-    Two products with $X$ and the drawing of $mnd$ signs an iteration; Gaussian visible units are
+    Two products with $X$ and the drawing of $Jnd$ signs an iteration; Gaussian visible units are
     not drawn, only what the weights see of them, exactly in law. Memory of a few $n\times k$ and
     $d\times k$ arrays next to the data. The result does not depend on the number of threads.
     """

@@ -30,7 +30,7 @@ def negative_phase(W, hidden_units, cycles: int, hidden: Prior, visible: Prior, 
     hidden_units : (n, k) array
         $s_1$, where the chains start.
     cycles : int
-        Number $m$ of cycles, at least one.
+        Number $J$ of cycles, at least one.
     hidden : Prior
         Law of a hidden unit.
     visible : Rademacher or Gaussian

@@ -103,11 +103,11 @@ def measure_dynamics(parameters: dict, rng: np.random.Generator) -> list[dict]:
         start = informed_start(W_star, M0, Q0, rng)
         history = gradient_descent(X, start, rate, N_ITER, W_star=W_star, keep_weights=True).history
         weights = history.weights
-        row = _order_parameters(history.M, history.Q, history.loss, history.gradient_size)
+        row = order_parameters(history.M, history.Q, history.loss, history.gradient_size)
         h = times(X, np.hstack(list(weights))).reshape(len(X), N_ITER + 1, -1).swapaxes(0, 1)
         h /= np.sqrt(len(start))
         C = {(t, s): weights[t].T @ weights[s] / len(start) for t in TIMES for s in TIMES if s <= t}
-        row |= _entries({("C", t, s): matrix for (t, s), matrix in C.items() if s < t})
+        row |= entries({("C", t, s): matrix for (t, s), matrix in C.items() if s < t})
         row |= _shares(h)
         drift = [(U * model.snr) @ M for M in history.M]
         for prime, factor in (("", 1.0), ("'", WRONG)):
@@ -135,9 +135,9 @@ def measure_mean_field(parameters: dict, rng: np.random.Generator) -> dict:
         model, M0, Q0, rate, N_ITER + 1, parameters["n_paths"], rng, n_solves=1, keep_paths=True
     )
     gradient = gradient_size(theory.C, rate)
-    row = _order_parameters(theory.M, theory.Q, theory.loss, gradient)
+    row = order_parameters(theory.M, theory.Q, theory.loss, gradient)
     pairs = [(t, s) for t in TIMES for s in TIMES if s < t]
-    row |= _entries({("C", t, s): theory.C[t, s] for t, s in pairs})
+    row |= entries({("C", t, s): theory.C[t, s] for t, s in pairs})
     return row | _shares(theory.fields.swapaxes(0, 1))
 
 
@@ -170,13 +170,30 @@ def _responses(setting: str) -> np.ndarray:
     return dmft(model, M0, Q0, rate, N_ITER, RESPONSE_PATHS, rng=0).R
 
 
-def _order_parameters(M, Q, loss, gradient) -> dict:
-    row = _entries({("M", t): M[t] for t in RECORDED} | {("Q", t): Q[t] for t in RECORDED})
-    row |= {f"loss({t})": float(loss[t]) for t in RECORDED}
-    return row | {f"gradient({t})": float(gradient[t]) for t in RECORDED}
+def order_parameters(M, Q, loss, gradient=None, recorded=RECORDED) -> dict:
+    """Name the entries of M and Q, the loss and, if given, the gradient at some iterations.
+
+    Parameters
+    ----------
+    M : (T + 1, r, k) array
+    Q : (T + 1, k, k) array
+    loss, gradient : (T + 1,) arrays
+    recorded : sequence of int
+        Iterations to keep.
+
+    Returns
+    -------
+    dict
+        Such as ``M01(5)``, ``Q00(5)``, ``loss(5)`` and ``gradient(5)``.
+    """
+    row = entries({("M", t): M[t] for t in recorded} | {("Q", t): Q[t] for t in recorded})
+    row |= {f"loss({t})": float(loss[t]) for t in recorded}
+    if gradient is not None:
+        row |= {f"gradient({t})": float(gradient[t]) for t in recorded}
+    return row
 
 
-def _entries(matrices: dict) -> dict:
+def entries(matrices: dict) -> dict:
     """Name the entries of matrices that are named by a letter and times."""
     return {
         f"{name}{a}{b}({','.join(map(str, when))})": float(matrix[a, b])
@@ -207,7 +224,7 @@ def _noise(h, U, drift, C, R, prime) -> dict:
         for t in TIMES
     }
     matrices = {(f"mean{prime}", t): U.T @ rest[t] / len(U) for t in TIMES}
-    return _entries(
+    return entries(
         matrices | {(f"noise{prime}", t, s): rest[t].T @ rest[s] / len(U) - C[t, s] for t, s in C}
     )
 
@@ -223,7 +240,9 @@ def numbers(table: pd.DataFrame, setting: str, *kinds: str) -> list[str]:
     return [name for name in rows.columns if wanted.match(name)]
 
 
-def along(table: pd.DataFrame, setting: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+def along(
+    table: pd.DataFrame, setting: str, name: str, recorded=RECORDED
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the iterations at which a number such as ``"M01"`` was kept, and its values.
 
     Parameters
@@ -232,6 +251,8 @@ def along(table: pd.DataFrame, setting: str, name: str) -> tuple[np.ndarray, np.
         Of one size, or of one number of paths.
     setting : str
     name : str
+    recorded : sequence of int
+        Iterations that were kept.
 
     Returns
     -------
@@ -239,7 +260,7 @@ def along(table: pd.DataFrame, setting: str, name: str) -> tuple[np.ndarray, np.
     values : (m, instances) array
     """
     rows = table[table.setting == setting]
-    return np.array(RECORDED), np.array([rows[f"{name}({t})"].to_numpy() for t in RECORDED])
+    return np.array(recorded), np.array([rows[f"{name}({t})"].to_numpy() for t in recorded])
 
 
 def without_bias(table: pd.DataFrame, setting: str, columns) -> np.ndarray:

@@ -158,15 +158,15 @@ def negative_phase(field, Q, hidden: Prior, cycles: int, rng) -> tuple[np.ndarra
     hidden : Prior
         Law of a hidden unit.
     cycles : int
-        Number $m$ of cycles.
+        Number $J$ of cycles.
     rng : numpy.random.Generator
 
     Returns
     -------
     second : (k, k) array
-        $E[s_m\eta_1'(f_m)^\top+\eta_1''(f_m)]$, not symmetric.
+        $E[s_J\eta_1'(f_J)^\top+\eta_1''(f_J)]$, not symmetric.
     square : (k, k) array
-        $E[\eta_1'(f_m)\eta_1'(f_m)^\top]$.
+        $E[\eta_1'(f_J)\eta_1'(f_J)^\top]$.
     """
     k, root = len(Q), square_root(Q, "Q")
     if not isinstance(hidden, Discrete) or len(hidden.support) ** k > MAX_STATES:

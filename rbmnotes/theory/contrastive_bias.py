@@ -1,42 +1,45 @@
 r"""Where contrastive divergence ends: its bias and its noise, for one unit and one signal (ours).
 
-At long times the mean-field theory of CD-$m$ closes. The negative phase enters it through a penalty
-$\alpha c$ and the variance $N$ of a white noise,
+At long times the mean-field theory of CD-$J$ closes. The negative phase enters it through the
+multiplier $\Gamma$ of the chains and the variance $\Xi$ of a white noise,
 
 .. math::
-    c=E\big[s\,F(f)+F'(f)\big],\qquad N=\alpha E\,F(f)^2,\qquad f=qs+\sqrt q\,G_1,
+    \Gamma=\alpha E\big[s\,F(f)+F'(f)\big],\qquad \Xi=\alpha E\,F(f)^2,\qquad f=qs+\sqrt q\,G,
 
 with $F=\eta_1'$ and $s$ the hidden unit of the last cycle: drawn at a field on the data, then
-moved $m-1$ times by the transitions of the Gibbs chain.
+moved $J-1$ times by the transitions of the Gibbs chain.
 
 *Bias.* Without noise, at a vanishing learning rate, the equations are those of state evolution with
-$2\eta_2'(q)$ replaced by $c$: $z=\omega+VF(z)$, $\omega\sim N(\lambda mU,q)$, $g=F(z)$ and
+$2\alpha\eta_2'(q)$ replaced by $\Gamma$: $z=\omega+VF(z)$, $\omega\sim N(\lambda mU,q)$, $g=F(z)$
+and
 
 .. math::
-    V=\frac1{\alpha(c-E\,\partial_\omega g)},\qquad m=V\lambda\alpha E[Ug],\qquad
+    V=\frac1{\Gamma-\alpha E\,\partial_\omega g},\qquad m=V\lambda\alpha E[Ug],\qquad
     q=m^2+V^2\alpha E\,g^2.
 
-CD is unbiased where $c=2\eta_2'(q)$: always for a Rademacher unit, since
-$E[s\tanh f|s]=E[\tanh^2f|s]$ makes $c=1$; and for persistent chains, whose hidden units have the
-law $P_h(s)e^{qs^2/2}$ of the model.
+CD is unbiased where $\Gamma=2\alpha\eta_2'(q)$: always for a Rademacher unit, since
+$E[s\tanh f|s]=E[\tanh^2f|s]$ makes $\Gamma=\alpha$; and for persistent chains, whose hidden units
+have the law $P_h(s)e^{qs^2/2}$ of the model.
 
 *Noise.* Linear deviations follow $\delta W\to(I-\kappa H)\,\delta W+\kappa\nu$ with
-$H=\alpha cI-S$, $S=\frac1dX^\top F'X$. Since
+$H=\Gamma I-\frac1dX^\top F'X$. Since
 $\kappa^2[I-(I-\kappa H)^2]^{-1}=\frac\kappa2[H^{-1}+(\frac2\kappa I-H)^{-1}]$, their variances are
 
 .. math::
-    q-q_0=T(V+V_2),\qquad
-    {\rm var}\,h_\mu=T\Big(\frac V{1-Vs_\mu}+\frac{V_2}{1+V_2s_\mu}\Big),\qquad T=\frac{\kappa N}2,
-    \qquad\frac1{V_2}=\frac2\kappa-\alpha c+\alpha E\frac{s}{1+V_2s},
+    q-q_0=\mathcal T(V+\bar V),\qquad
+    {\rm var}\,h_\mu=\mathcal T\Big(\frac V{1-VF'_\mu}+\frac{\bar V}{1+\bar VF'_\mu}\Big),\qquad
+    \mathcal T=\frac{\kappa\,\Xi}2,
+    \qquad\frac1{\bar V}=\frac2\kappa-\Gamma+\alpha E\frac{F'}{1+\bar VF'},
 
-with $s_\mu=F'(z_\mu)$; $V$ is the trace of the resolvent of $S$ at $\alpha c$, $V_2$ that at
-$\alpha c-\frac2\kappa$, of the other sign. In small steps $V_2$ vanishes, and weights at a
-temperature $T$ have the law of Gibbs: given $\omega\sim N(\lambda mU,q_0)$ the field of a sample
-has the density $\propto\exp\frac1T[\eta_1(z)-\frac{(z-\omega)^2}{2V}]$. Here it is taken at the
+with $F'_\mu=F'(z_\mu)$; $V$ is the trace of $H^{-1}$ and $\bar V$ that of
+$(\frac2\kappa I-H)^{-1}$, the response of the fastest modes. In small steps $\bar V$ vanishes, and
+weights at a temperature $\mathcal T$ have the law of Gibbs: given $\omega\sim N(\lambda mU,q_0)$
+the field of a sample has the density
+$\propto\exp\frac1{\mathcal T}[\eta_1(z)-\frac{(z-\omega)^2}{2V}]$. Here it is taken at the
 temperature that gives it the variance above, $g$ becomes $(\langle z\rangle-\omega)/V$, and $q_0$
-takes the place of $q$. That is exact to first order in the noise
-at any learning rate, and to first order in $\kappa$. Near the $\kappa$ at which $V_2$ ends, the
-stability limit of the steps, the noise is no longer small and the numbers are estimates.
+takes the place of $q$. That is exact to first order in the noise at any learning rate, and to first
+order in $\kappa$. Near the $\kappa$ at which $\bar V$ ends, the stability limit of the steps, the
+noise is no longer small and the numbers are estimates.
 
 At the points of Corollary 1, for symmetric units, $k$ units run independent chains and each of them
 ends as described here.
@@ -72,15 +75,15 @@ class ContrastivePoint:
     overlap : float
         $m/\sqrt q$.
     penalty : float
-        $c$, to be compared with $\langle h^2\rangle_q$ of the likelihood.
+        $\Gamma/\alpha$, to be compared with $\langle h^2\rangle_q$ of the likelihood.
     second_moment : float
         $\langle h^2\rangle_q$.
     noise : float
-        $N$, the variance of the noise of a step over the square of the learning rate.
+        $\Xi$, the variance of the noise of a step over the square of the learning rate.
     temperature : float
-        $T=\kappa N/2$.
-    V2 : float
-        Response to the fastest modes; zero for small steps.
+        $\mathcal T=\kappa\,\Xi/2$.
+    fast_response : float
+        $\bar V$, the response of the fastest modes; zero for small steps.
     converged : bool
         Whether the equations hold to 1e-9 with $V$ in its range.
     message : str
@@ -95,13 +98,13 @@ class ContrastivePoint:
     second_moment: float
     noise: float
     temperature: float
-    V2: float
+    fast_response: float
     converged: bool
     message: str
 
 
 def negative_moments(law, q: float, hidden: Discrete, cycles: int, persistent: bool = False):
-    r"""Return $c$ and $N/\alpha$ of the negative phase of one unit.
+    r"""Return $\Gamma/\alpha$ and $\Xi/\alpha$ of the negative phase of one unit.
 
     Parameters
     ----------
@@ -111,7 +114,7 @@ def negative_moments(law, q: float, hidden: Discrete, cycles: int, persistent: b
         Self overlap, positive.
     hidden : Discrete
     cycles : int
-        Number $m$ of cycles.
+        Number $J$ of cycles.
     persistent : bool
         Whether chains have forgotten the data: then neither `law` nor `cycles` matters.
 
@@ -147,7 +150,7 @@ def contrastive_fixed_point(
     persistent: bool = False,
     prior_u: Prior = Rademacher(),
 ) -> ContrastivePoint:
-    r"""Solve for the end of CD-$m$, $k=r=1$, on the branch of the likelihood's fixed point (ours).
+    r"""Solve for the end of CD-$J$, $k=r=1$, on the branch of the likelihood's fixed point (ours).
 
     Parameters
     ----------
@@ -158,7 +161,7 @@ def contrastive_fixed_point(
     hidden : Discrete
         Law of the hidden unit.
     cycles : int
-        Number $m$ of Gibbs cycles.
+        Number $J$ of Gibbs cycles.
     learning_rate : float
         $\kappa\ge0$; zero for the bias alone.
     persistent : bool
@@ -189,9 +192,9 @@ def contrastive_fixed_point(
         return _not_found(f"the likelihood has no such fixed point: {likelihood.message}")
 
     def follow(state):
-        m, q0, V, T, V2 = state
-        average = _field_averages(snr * m, q0, V, T, V2, hidden, prior_u)
-        q = q0 + T * (V + V2)
+        m, q0, V, T, fast = state
+        average = _field_averages(snr * m, q0, V, T, fast, hidden, prior_u)
+        q = q0 + T * (V + fast)
         penalty, square = negative_moments(average.law, q, hidden, cycles, persistent)
         V_next = 1.0 / (alpha * (penalty - average.slope))
         m_next = V_next * snr * alpha * average.ug
@@ -216,9 +219,9 @@ def contrastive_fixed_point(
     solution = find_root(residual, state, options={"xtol": 1e-13})
     if not np.max(np.abs(residual(solution.x))) < 1e-9:
         return _not_found("no stationary state found near the likelihood's")
-    m, q0, V, T, V2 = map(float, solution.x)
+    m, q0, V, T, fast = map(float, solution.x)
     _, penalty, noise = follow(solution.x)
-    q = q0 + T * (V + V2)
+    q = q0 + T * (V + fast)
     return ContrastivePoint(
         m=m,
         q=q,
@@ -228,7 +231,7 @@ def contrastive_fixed_point(
         second_moment=float(eta2_moments([[q]], hidden).second[0, 0]),
         noise=noise,
         temperature=T,
-        V2=V2,
+        fast_response=fast,
         converged=True,
         message="converged",
     )
@@ -240,7 +243,7 @@ def _not_found(message):
 
 @dataclass(frozen=True)
 class _FieldAverages:
-    r"""$E[Ug]$, $E\,g^2$, $E\,\partial_\omega g$, $E\frac s{1+V_2s}$, and the hidden unit's law."""
+    r"""$E[Ug]$, $E\,g^2$, $E\,\partial_\omega g$, $E\frac{F'}{1+\bar VF'}$, law of the unit."""
 
     ug: float
     gg: float
@@ -249,7 +252,7 @@ class _FieldAverages:
     law: np.ndarray
 
 
-def _field_averages(drift, q0, V, T, V2, hidden, prior_u) -> _FieldAverages:
+def _field_averages(drift, q0, V, T, fast, hidden, prior_u) -> _FieldAverages:
     """Average over the samples, on a grid of the most likely field of each."""
     totals, law = np.zeros(4), np.zeros(len(hidden.support))
     for u, weight in zip(prior_u.support, prior_u.probabilities, strict=True):
@@ -262,7 +265,7 @@ def _field_averages(drift, q0, V, T, V2, hidden, prior_u) -> _FieldAverages:
         measure = weight * step * density * jacobian
         states = _tilted_law(hidden, z)
         if T > 0.0:
-            variance = T * (V / jacobian + V2 / (1.0 + V2 * curvature))
+            variance = T * (V / jacobian + fast / (1.0 + fast * curvature))
             temperature = (variance * jacobian / V)[:, None]
             x = z[:, None] + np.sqrt(variance)[:, None] * NODES
             log_weight = (hidden.log_mgf(x) - (x - omega[:, None]) ** 2 / (2 * V)) / temperature
@@ -271,7 +274,7 @@ def _field_averages(drift, q0, V, T, V2, hidden, prior_u) -> _FieldAverages:
             g = (np.sum(inner * x, axis=1) - omega) / V
             states = np.einsum("ij,ijs->is", inner, _tilted_law(hidden, x))
         slope = deviation * g / q0  # integrated by parts
-        damping = curvature / (1.0 + V2 * curvature)
+        damping = curvature / (1.0 + fast * curvature)
         totals += np.array([u * g, g * g, slope, damping]) @ measure
         law += measure @ states
     return _FieldAverages(*totals, law)

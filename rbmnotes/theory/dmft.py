@@ -121,11 +121,11 @@ def dmft(
     averaged by one sweep back in time per step, so that it is never stored.
 
     For contrastive divergence (ours) $\Gamma_t$ is replaced by
-    $G_t=\alpha E[s_m\eta_1'(f_m)^\top+\eta_1''(f_m)]$ with $f_0=h^t$, $s_c\sim P(h|f_{c-1})$,
-    $f_c=Qs_c+N(0,Q)$ over $m$ Gibbs cycles, and the weights get white noise of covariance
-    $\alpha E[\eta_1'(f_m)\eta_1'(f_m)^\top]$; visible units are Gaussian or Rademacher. For
-    mini-batches (ours) a sample enters a step with probability $\beta$, independently of other
-    samples and steps, and then with weight $1/\beta$.
+    $\Gamma^{(J)}_t=\alpha E[s_J\eta_1'(f_J)^\top+\eta_1''(f_J)]$ with $f_0=h^t$,
+    $s_j\sim P(h|f_{j-1})$, $f_j=Qs_j+N(0,Q)$ over $J$ Gibbs cycles, and the weights get white noise
+    of covariance $\Xi_t=\alpha E[\eta_1'(f_J)\eta_1'(f_J)^\top]$; visible units are Gaussian or
+    Rademacher. For mini-batches (ours) a sample enters a step with probability $\beta$,
+    independently of other samples and steps, and then with weight $1/\beta$.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def dmft(
     method : {"gd", "cd"}
         Gradient descent or contrastive divergence.
     cycles : int
-        Gibbs cycles $m$ of contrastive divergence.
+        Gibbs cycles $J$ of contrastive divergence.
     batch_fraction : float
         $\beta$ in $(0,1]$.
     n_solves : int
@@ -342,7 +342,7 @@ def _advance_weights(training: _Training, t: int, M, C, R, average, second, squa
         Known up to time $t$.
     average : PathAverages
     second : (k, k) array
-        $\Gamma_t/\alpha$, symmetric, or $G_t/\alpha$, which is not.
+        $\Gamma_t/\alpha$, symmetric, or $\Gamma^{(J)}_t/\alpha$, which is not.
     square : (k, k) array
         Covariance of the white noise of step $t$, over $\alpha$.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rbmnotes.algorithms.pca import pca
 from rbmnotes.experiments import (
+    comparison,
     dynamics,
     images,
     landscape,
@@ -13,9 +14,11 @@ from rbmnotes.experiments import (
     phases,
     race,
     recovery,
+    solution_time,
     starts,
     theorem1,
 )
+from rbmnotes.experiments.equal_signals import INSTANCES, QUICK_SIZES, QUICK_SNR
 from rbmnotes.experiments.experiment import Experiment, Scale, grid
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
@@ -102,6 +105,9 @@ _PHASES = tuple(
 
 def _landscape_grid(d):
     return tuple(setting | {"d": d} for setting in landscape.SETTINGS)
+
+
+_QUICK_COMPARISON = comparison.comparison_grid(QUICK_SIZES, QUICK_SNR)
 
 
 def _by_size(instances, **axes):
@@ -313,6 +319,41 @@ CATALOGUE = (
         scales={
             "quick": Scale(_recovery_grid([0.6, 1.0, 1.4], d=200), 4),
             "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 10),
+        },
+    ),
+    Experiment(
+        name="comparison",
+        version=1,
+        description="Equal signals: AMP-RBM, Adam, CD and PCA beside theory (Figure 5)",
+        measure=comparison.measure_comparison,
+        predict=comparison.predict_comparison,
+        scales={
+            "quick": Scale(_QUICK_COMPARISON, [4 if p["r"] == 2 else 1 for p in _QUICK_COMPARISON]),
+            "paper": Scale(comparison.comparison_grid(), INSTANCES),
+        },
+        figure=5,
+    ),
+    Experiment(
+        name="equal_pca",
+        version=1,
+        description="Equal signals: PCA at three sizes, for the basis it picks",
+        measure=comparison.measure_equal_pca,
+        scales={
+            "quick": Scale(*comparison.pca_grid({2: {100: 10, 200: 10}})),
+            "paper": Scale(*comparison.pca_grid(comparison.PCA_INSTANCES)),
+        },
+    ),
+    Experiment(
+        name="solution_time",
+        version=1,
+        description="Seconds to a small gradient, equal signals, four methods (use one job)",
+        measure=solution_time.measure_solution_time,
+        scales={
+            "quick": Scale(grid(r=solution_time.RANKS, snr=[1.6], d=[200]), 2),
+            "paper": Scale(
+                grid(r=solution_time.RANKS, snr=solution_time.SNR, d=[solution_time.D]),
+                solution_time.INSTANCES,
+            ),
         },
     ),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import numba
 import numpy as np
@@ -45,7 +46,7 @@ r"""Just below what two units bear, see the experiment ``comparison``."""
 
 
 class _Reached(Exception):
-    """The gradient is small enough."""
+    """The gradient is small enough, or there have been too many."""
 
 
 def lbfgs(X, W0, tol: float, max_evaluations: int) -> tuple[np.ndarray, int]:
@@ -83,16 +84,9 @@ def lbfgs(X, W0, tol: float, max_evaluations: int) -> tuple[np.ndarray, int]:
             raise _Reached
         return d * here.loss, here.gradient.ravel()
 
-    try:
-        minimize(
-            objective,
-            W0.ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxcor": 20, "maxiter": 10**6, "maxfun": 10**6, "gtol": 0.0, "ftol": 0.0},
-        )
-    except _Reached:
-        pass
+    options = {"maxcor": 20, "maxiter": 10**6, "maxfun": 10**6, "gtol": 0.0, "ftol": 0.0}
+    with suppress(_Reached):
+        minimize(objective, W0.ravel(), jac=True, method="L-BFGS-B", options=options)
     return best, evaluations
 
 

@@ -26,14 +26,18 @@ from rbmnotes.theory.limits import (
 )
 from rbmnotes.theory.state_evolution import fixed_point
 
-GAUSSIAN_SNR = (0.8, 1.2, 1.6)
-"""Strengths with Gaussian signals: fewer, as training an RBM does not see the law of the signals.
+STRENGTHS = {"Rademacher": (0.6, 0.8, 1.0, 1.2, 1.6, 2.0), "Gaussian": (0.8, 1.2, 1.6)}
+"""Strengths by the law of the signals: some of the shared ones, to save time.
 
-Only PCA's basis and the Bayes-optimal overlap depend on it.
+Fewer with Gaussian signals, as training an RBM does not see the law of the signals: only PCA's
+basis and the Bayes-optimal overlap depend on it.
 """
 
-CD_SNR = {"Rademacher": (0.8, 1.2, 1.6), "Gaussian": (1.2,)}
-"""Strengths at which contrastive divergence runs too, by far the most expensive method."""
+CD_SNR = {2: (0.8, 1.2, 1.6), 10: (1.2, 1.6)}
+"""Strengths by rank at which contrastive divergence, by far the most expensive method, runs too.
+
+On signals made of signs only.
+"""
 
 AMP_ITER, AMP_CHANGE = 200, 1e-5
 """Iterations, and the change of the weights at which AMP-RBM stops: data are single precision."""
@@ -75,11 +79,17 @@ def comparison_grid(sizes=SIZES, strengths=None) -> tuple[dict, ...]:
     """
     if strengths is not None:
         return tuple(p | {"cd_iter": CD_ITER} for p in equal_signals_grid(strengths, sizes))
-    points = equal_signals_grid(sizes=sizes, priors=("Rademacher",))
-    points += equal_signals_grid(GAUSSIAN_SNR, sizes, ("Gaussian",))
-    return tuple(
-        p | {"cd_iter": CD_ITER if p["snr"] in CD_SNR[p["prior_w"]] else 0} for p in points
-    )
+    points = [
+        point
+        for prior_w, chosen in STRENGTHS.items()
+        for point in equal_signals_grid(chosen, sizes, (prior_w,))
+    ]
+
+    def cd_iter(point):
+        runs = point["prior_w"] == "Rademacher" and point["snr"] in CD_SNR[point["r"]]
+        return CD_ITER if runs else 0
+
+    return tuple(point | {"cd_iter": cd_iter(point)} for point in points)
 
 
 def pca_grid(instances) -> tuple[tuple[dict, ...], list[int]]:

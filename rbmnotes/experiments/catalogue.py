@@ -353,9 +353,9 @@ CATALOGUE = (
         description="Seconds to a small gradient, equal signals, four methods (use one job)",
         measure=solution_time.measure_solution_time,
         scales={
-            "quick": Scale(grid(r=solution_time.RANKS, snr=[1.6], d=[200]), 2),
+            "quick": Scale(grid(r=solution_time.RANKS, d=[200]), 2),
             "paper": Scale(
-                grid(r=solution_time.RANKS, snr=solution_time.SNR, d=[solution_time.D]),
+                grid(r=solution_time.RANKS, d=[solution_time.D]),
                 solution_time.INSTANCES,
             ),
         },

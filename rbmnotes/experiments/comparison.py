@@ -28,7 +28,7 @@ from rbmnotes.theory.limits import (
 from rbmnotes.theory.state_evolution import fixed_point
 
 STRENGTHS = {
-    (2, "Rademacher"): (0.6, 0.8, 1.0, 1.2, 1.6, 2.0),
+    (2, "Rademacher"): (0.6, 0.8, 1.0, 1.2, 1.6),
     (10, "Rademacher"): (0.8, 1.0, 1.2, 1.6, 2.0),
     (2, "Gaussian"): (1.2, 1.6),
     (10, "Gaussian"): (1.2, 1.6),

@@ -26,7 +26,7 @@ from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.spiked import SpikedModel
 
-SNR = (1.2, 1.6)
+SNR = 1.6
 RANKS = (2, 10)
 D = 1000
 INSTANCES = 5
@@ -37,7 +37,7 @@ GRADIENT = 1e-6
 AMP_CHANGE = 3e-7
 """Change of the weights at which AMP-RBM stops, which does not know its gradient on the way."""
 
-MAX_EVALUATIONS = 2000
+MAX_EVALUATIONS = 1000
 """Gradients, each two products with the data, after which a run counts as not reached."""
 
 ADAM_RATE = 0.2
@@ -125,7 +125,7 @@ def measure_solution_time(parameters: dict, rng: np.random.Generator) -> list[di
     Parameters
     ----------
     parameters : dict
-        ``r`` signals and units, ``snr`` and ``d``.
+        ``r`` signals and units and ``d``.
     rng : numpy.random.Generator
 
     Returns
@@ -136,7 +136,7 @@ def measure_solution_time(parameters: dict, rng: np.random.Generator) -> list[di
         overlap with a signal, ``smallest``.
     """
     r, d = parameters["r"], parameters["d"]
-    data = SpikedModel(ALPHA, [parameters["snr"]] * r).sample(d, rng)
+    data = SpikedModel(ALPHA, [SNR] * r).sample(d, rng)
     W0 = random_start(d, r, rng)
     for solve in _solvers(GRADIENT, AMP_CHANGE, 2).values():  # compilation
         solve(data.X, W0)

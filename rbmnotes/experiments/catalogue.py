@@ -7,6 +7,7 @@ from rbmnotes.experiments import (
     contrastive,
     contrastive_ends,
     contrastive_speed,
+    comparison,
     dynamics,
     images,
     landscape,
@@ -16,9 +17,11 @@ from rbmnotes.experiments import (
     phases,
     race,
     recovery,
+    solution_time,
     starts,
     theorem1,
 )
+from rbmnotes.experiments.equal_signals import INSTANCES, QUICK_SIZES, QUICK_SNR
 from rbmnotes.experiments.experiment import Experiment, Scale, grid
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
@@ -130,6 +133,11 @@ _ENDS = tuple(
     for point in contrastive_ends.BIAS + contrastive_ends.NOISE
     for d in contrastive_ends.INSTANCES
 )
+_QUICK_COMPARISON = [
+    point
+    for point in comparison.comparison_grid(QUICK_SIZES, QUICK_SNR)
+    if point["r"] == 2 or (point["prior_w"], point["snr"]) == ("Rademacher", max(QUICK_SNR))
+]
 
 
 def _by_size(instances, **axes):
@@ -401,6 +409,40 @@ CATALOGUE = (
                 [contrastive_ends.BIAS[0] | {"d": 100}, contrastive_ends.NOISE[1] | {"d": 100}], 4
             ),
             "paper": Scale(_ENDS, [contrastive_ends.INSTANCES[point["d"]] for point in _ENDS]),
+        },
+    ),
+        name="comparison",
+        version=1,
+        description="Equal signals: AMP-RBM, Adam, CD and PCA beside theory (Figure 5)",
+        measure=comparison.measure_comparison,
+        predict=comparison.predict_comparison,
+        scales={
+            "quick": Scale(_QUICK_COMPARISON, 4),
+            "paper": Scale(comparison.comparison_grid(), INSTANCES),
+        },
+        figure=5,
+    ),
+    Experiment(
+        name="equal_pca",
+        version=1,
+        description="Equal signals: PCA at three sizes, for the basis it picks",
+        measure=comparison.measure_equal_pca,
+        scales={
+            "quick": Scale(*comparison.pca_grid({2: {100: 10, 200: 10}})),
+            "paper": Scale(*comparison.pca_grid(comparison.PCA_INSTANCES)),
+        },
+    ),
+    Experiment(
+        name="solution_time",
+        version=1,
+        description="Seconds to a small gradient, equal signals, four methods (use one job)",
+        measure=solution_time.measure_solution_time,
+        scales={
+            "quick": Scale(grid(r=solution_time.RANKS, d=[200]), 2),
+            "paper": Scale(
+                grid(r=solution_time.RANKS, d=[solution_time.D]),
+                solution_time.INSTANCES,
+            ),
         },
     ),
 )

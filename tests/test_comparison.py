@@ -1,0 +1,172 @@
+"""The measuring functions of Figure 5 and of the time to solution, at small size."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from rbmnotes import SpikedModel, amp_rbm
+from rbmnotes.experiments import comparison, solution_time
+from rbmnotes.experiments.equal_signals import ALPHA, INSTANCES, SIZES, SNR
+from rbmnotes.experiments.registry import figure
+
+POINT = {"r": 2, "d": 200, "prior_w": "Rademacher", "snr": 1.6, "cd_iter": 120}
+
+
+def plain_loss(X, W):
+    """The objective of Rademacher units by enumeration of their states."""
+    n, d = X.shape
+    states = np.array(list(itertools.product([-1.0, 1.0], repeat=W.shape[1])))
+    fields, Q = X @ W / np.sqrt(d), W.T @ W / d
+    eta1 = np.log(np.mean(np.exp(fields @ states.T), axis=1))
+    eta2 = np.log(np.mean(np.exp(0.5 * np.sum(states @ Q * states, axis=1))))
+    return (n * eta2 - eta1.sum()) / d
+
+
+def best_of_all_orders(signals, weights):
+    """Mean absolute cosine under the best order of the units, by trying all of them."""
+    cosines = np.abs(signals.T @ weights)
+    cosines /= np.outer(np.linalg.norm(signals, axis=0), np.linalg.norm(weights, axis=0))
+    orders = itertools.permutations(range(len(cosines)))
+    return max(np.mean([cosines[i, order[i]] for i in range(len(cosines))]) for order in orders)
+
+
+def same_draw(parameters, seed):
+    """The data and the start that an experiment sees with this seed."""
+    rng = np.random.default_rng(seed)
+    data = SpikedModel(ALPHA, [parameters["snr"]] * parameters["r"]).sample(parameters["d"], rng)
+    return data, rng.standard_normal((parameters["d"], parameters["r"]))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    measured = comparison.measure_comparison(POINT, np.random.default_rng(3))
+    return {row["method"]: row for row in measured}
+
+
+def test_all_methods_are_measured_on_one_draw(rows):
+    assert list(rows) == ["PCA", "AMP-RBM", "Adam", "CD"]
+    # Far above threshold the two that stop at a stationary point meet in the same one: the
+    # gradient of Adam is below 1e-3, the curvature of order one.
+    assert rows["AMP-RBM"]["converged"]
+    assert rows["Adam"]["converged"]
+    assert rows["AMP-RBM"]["loss"] == pytest.approx(rows["Adam"]["loss"], abs=1e-4)
+    assert rows["AMP-RBM"]["overlap"] == pytest.approx(rows["Adam"]["overlap"], abs=2e-3)
+    assert rows["AMP-RBM"]["smallest"] > 0.9
+    assert rows["CD"]["smallest"] > 0.9
+    assert not rows["CD"]["converged"]
+    assert rows["CD"]["n_iter"] == POINT["cd_iter"]
+
+
+def test_the_starting_weights_are_another_stream_than_the_signals():
+    # With Gaussian signals the same stream twice would give the signals themselves as the start.
+    data, start = same_draw(POINT, 3)
+    assert best_of_all_orders(data.W_star, start) < 4.5 / np.sqrt(POINT["d"])
+
+
+def test_loss_and_overlap_against_plain_code(rows):
+    data, start = same_draw(POINT, 3)
+    right = np.linalg.svd(data.X)[2][:2].T
+    assert rows["PCA"]["overlap"] == pytest.approx(best_of_all_orders(data.W_star, right), abs=1e-4)
+    # A mixture of both signals, as PCA returns, is worse than what training found
+    assert rows["PCA"]["overlap"] < rows["AMP-RBM"]["overlap"] - 0.05
+    # the point that AMP-RBM found, from the same start but in double precision
+    fit = amp_rbm(data.X, start=start, V0=0.1 * np.eye(2))
+    assert rows["AMP-RBM"]["loss"] == pytest.approx(plain_loss(data.X, fit.W), abs=1e-6)
+    overlap = best_of_all_orders(data.W_star, fit.W)
+    assert rows["AMP-RBM"]["overlap"] == pytest.approx(overlap, abs=1e-4)
+
+
+def test_without_cd_there_is_none():
+    point = POINT | {"cd_iter": 0, "d": 60, "r": 3, "prior_w": "Gaussian"}
+    rows = comparison.measure_comparison(point, np.random.default_rng(0))
+    assert [row["method"] for row in rows] == ["PCA", "AMP-RBM", "Adam"]
+
+
+def test_predictions():
+    theory = comparison.predict_comparison(POINT | {"snr": 1.2})
+    # theory.md's table for one unit, and PCA's formula by hand
+    assert theory["rbm_theory"] == pytest.approx(0.875682, abs=1e-6)
+    assert theory["replicon"] == pytest.approx(0.187241, abs=1e-6)
+    strength = 4.0 * 1.2**4
+    assert theory["pca_theory"] == pytest.approx(np.sqrt((strength - 1) / (strength + 1.44)))
+    assert theory["pca_haar"] == pytest.approx(theory["pca_theory"] * np.sqrt(8) / np.pi)
+    # for two signals the basis is a random angle: tan(2 phi) a ratio of two Gaussians
+    noise = (1.25 + 2 * 1.44) / (strength - 1)
+    rng = np.random.default_rng(0)
+    half_gap = np.sqrt(noise) * rng.standard_normal(100_000)
+    off = np.sqrt(noise + 1.25) * rng.standard_normal(100_000)
+    cosine = np.sqrt((1 + np.abs(half_gap) / np.hypot(half_gap, off)) / 2)
+    spread = 4.5 * np.hypot(theory["pca_equal_error"], theory["pca_theory"] * 0.1 / np.sqrt(1e5))
+    assert abs(theory["pca_equal_theory"] - theory["pca_theory"] * cosine.mean()) < spread
+    gaussian = comparison.predict_comparison(POINT | {"prior_w": "Gaussian", "snr": 1.2})
+    assert gaussian["rbm_theory"] == theory["rbm_theory"]  # does not see the law of the signals
+    assert gaussian["bayes_theory"] < theory["bayes_theory"]
+
+
+def test_the_grid_of_figure_5():
+    experiment = figure(5)
+    assert experiment.name == "comparison"
+    paper = experiment.scale("paper")
+    assert min(paper.instances) >= 10
+    assert INSTANCES >= 10
+    assert SIZES[2] >= 2000
+    assert SIZES[10] >= 1000
+    assert {(p["r"], p["prior_w"]) for p in paper.grid} == set(
+        itertools.product((2, 10), ("Rademacher", "Gaussian"))
+    )
+    # with contrastive divergence some of each rank, and all strengths are shared with Figure 6
+    assert {p["r"] for p in paper.grid if p["cd_iter"]} == {2, 10}
+    assert {p["snr"] for p in paper.grid} <= set(SNR)
+
+
+@pytest.mark.parametrize(("prior_u", "prior_w"), comparison.PCA_PRIORS, ids=str)
+def test_pca_on_equal_signals(prior_u, prior_w):
+    point = {"r": 2, "d": 100, "prior_u": prior_u, "prior_w": prior_w, "snr": 1.5}
+    value = comparison.measure_equal_pca(point, np.random.default_rng(5))["overlap"]
+    assert 0.5 < value < 1.0  # a rotation of both signals by 45 degrees still has 0.7
+    assert value == comparison.measure_equal_pca(point, np.random.default_rng(5))["overlap"]
+
+
+# time to solution ---------------------------------------------------------------------------------
+
+TIMED = {"r": 2, "snr": 1.6, "d": 150}
+
+
+@pytest.fixture(scope="module")
+def timed():
+    return solution_time.measure_solution_time(TIMED, np.random.default_rng(8))
+
+
+def test_every_method_reaches_the_same_point(timed):
+    assert [row["method"] for row in timed] == list(solution_time.METHODS)
+    assert all(row["reached"] and row["gradient_size"] < 1e-6 for row in timed)
+    assert all(row["cpu_seconds"] > 0 and row["wall_seconds"] > 0 for row in timed)
+    losses = [row["loss"] for row in timed]
+    # at a gradient of 1e-6 and a curvature of order one the loss is stationary to 1e-11
+    assert np.ptp(losses) < 1e-9
+    assert timed[0]["n_iter"] < min(row["n_iter"] for row in timed[2:])
+
+
+def test_lbfgs_stops_at_its_gradient_and_at_its_limit():
+    data, start = same_draw(TIMED, 8)
+    W, evaluations = solution_time.lbfgs(data.X, start, 1e-6, 500)
+    assert evaluations < 200
+    step = 1e-4
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        direction = rng.standard_normal(W.shape)
+        up, down = (plain_loss(data.X, W + sign * step * direction) for sign in (1, -1))
+        # d times the slope along a direction of norm sqrt(dk) is at most 1e-6 dk = 3e-4; the
+        # finite difference adds round-off 1e-14 d / step
+        assert abs(up - down) / (2 * step) * TIMED["d"] < 1e-6 * W.size
+    early, evaluations = solution_time.lbfgs(data.X, start, 1e-6, 5)
+    assert evaluations == 5
+    assert plain_loss(data.X, W) < plain_loss(data.X, early) < plain_loss(data.X, start)
+
+
+def test_what_is_not_reached_says_so(monkeypatch):
+    monkeypatch.setattr(solution_time, "MAX_EVALUATIONS", 4)
+    rows = solution_time.measure_solution_time(TIMED, np.random.default_rng(8))
+    assert not any(row["reached"] for row in rows)
+    assert all(row["n_iter"] <= 4 and np.isfinite(row["loss"]) for row in rows)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rbmnotes.algorithms.pca import pca
 from rbmnotes.experiments import (
+    bayes_comparison,
+    bayes_rank_one,
     dynamics,
     images,
     landscape,
@@ -15,6 +17,13 @@ from rbmnotes.experiments import (
     recovery,
     starts,
     theorem1,
+)
+from rbmnotes.experiments.equal_signals import (
+    INSTANCES,
+    PRIORS_W,
+    QUICK_SIZES,
+    SIZES,
+    equal_signals_grid,
 )
 from rbmnotes.experiments.experiment import Experiment, Scale, grid
 from rbmnotes.model.order_parameters import matched_overlap
@@ -109,6 +118,14 @@ def _by_size(instances, **axes):
     points = grid(d=instances, **axes)
     return Scale(points, [instances[point["d"]] for point in points])
 
+
+_BAYES_LAWS = {"prior_u": bayes_rank_one.LAWS, "prior_w": bayes_rank_one.LAWS}
+# The strongest first: a run that is stopped has done the cheap ones.
+_BAYES_COMPARISON = tuple(
+    point
+    for snr in bayes_comparison.SNR[::-1]
+    for point in equal_signals_grid([snr], SIZES, PRIORS_W)
+)
 
 CATALOGUE = (
     Experiment(
@@ -314,5 +331,42 @@ CATALOGUE = (
             "quick": Scale(_recovery_grid([0.6, 1.0, 1.4], d=200), 4),
             "paper": Scale(_recovery_grid(_RECOVERY_SNR, d=1000), 10),
         },
+    ),
+    Experiment(
+        name="bayes_paths",
+        version=1,
+        description="Bayes-optimal AMP with one signal against its state evolution, by iteration",
+        measure=bayes_rank_one.measure_bayes_path,
+        scales={
+            "quick": Scale(grid(d=[100, 200], **_BAYES_LAWS), 10),
+            "paper": _by_size(bayes_rank_one.PATH_INSTANCES, **_BAYES_LAWS),
+        },
+    ),
+    Experiment(
+        name="bayes_points",
+        version=1,
+        description="Bayes-optimal AMP with one signal: overlap and log evidence where it settles",
+        measure=bayes_rank_one.measure_bayes_point,
+        predict=bayes_rank_one.predict_bayes_point,
+        scales={
+            "quick": Scale(grid(snr=[1.4], d=[100, 200], **_BAYES_LAWS), 5),
+            "paper": _by_size(
+                bayes_rank_one.POINT_INSTANCES, snr=bayes_rank_one.POINT_SNR, **_BAYES_LAWS
+            ),
+        },
+    ),
+    Experiment(
+        name="bayes_comparison",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP, decimation and PCA (Figure 6)",
+        measure=bayes_comparison.measure_bayes_comparison,
+        predict=bayes_comparison.predict_bayes_comparison,
+        scales={
+            "quick": Scale(
+                equal_signals_grid(bayes_comparison.QUICK_SNR, QUICK_SIZES, PRIORS_W), 2
+            ),
+            "paper": Scale(_BAYES_COMPARISON, INSTANCES),
+        },
+        figure=6,
     ),
 )

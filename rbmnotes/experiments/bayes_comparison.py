@@ -25,7 +25,7 @@ from rbmnotes.theory.limits import (
 )
 
 SNR = (0.8, 0.9, 1.0, 1.2, 1.6, 2.0)
-QUICK_SNR = (1.2, 1.6)
+QUICK_SNR = (1.2,)
 
 N_STARTS = 3
 """Random starts of Bayes-optimal AMP, and of every stage of decimation."""

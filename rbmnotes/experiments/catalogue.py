@@ -344,7 +344,7 @@ CATALOGUE = (
     ),
     Experiment(
         name="bayes_points",
-        version=1,
+        version=2,
         description="Bayes-optimal AMP with one signal: overlap and log evidence where it settles",
         measure=bayes_rank_one.measure_bayes_point,
         predict=bayes_rank_one.predict_bayes_point,

@@ -20,8 +20,10 @@ from rbmnotes import (
     pca_overlap,
 )
 from rbmnotes.experiments import bayes_comparison
+from rbmnotes.experiments.evidence import extrapolate
 from rbmnotes.experiments.registry import figure, load_results
 
+PRIORS = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}
 POINT = {"r": 2, "d": 150, "prior_w": "Gaussian", "snr": 1.2}
 
 
@@ -131,6 +133,32 @@ def test_quick_scale_finds_both_signals():
     assert bayes_comparison.found(table[~blind]).all()
     assert table[~blind].overlap.min() > table[blind].overlap.max() + 0.02
     assert figure(6).name == "bayes_comparison"
+
+
+@pytest.mark.parametrize("prior_w", ["Rademacher", "Gaussian"])
+def test_stored_limit_is_that_of_one_signal(prior_w):
+    table = load_results("bayes_limit", "paper")
+    for r in (2, 10):
+        rows = table[(table.r == r) & (table.prior_w == prior_w)]
+        assert rows.converged.all()
+        sizes = sorted(rows.d.unique())
+        samples = [rows[rows.d == d].overlap for d in sizes]
+        theory = rows.bayes_theory.iloc[0]
+        assert theory == pytest.approx(
+            bayes_overlap(4.0, 1.2, Rademacher(), PRIORS[prior_w]), abs=1e-12
+        )
+        assert extrapolate(sizes, samples, theory).verdict == "agrees"
+        assert extrapolate(sizes, samples, 0.97 * theory).verdict == "disagrees"
+
+
+def test_limit_by_hand():
+    row = bayes_comparison.measure_bayes_limit(POINT, np.random.default_rng(6))
+    for_data, for_start = np.random.default_rng(6).spawn(2)
+    model = SpikedModel(4.0, (1.2, 1.2), prior_w=Gaussian())
+    data = model.sample(150, for_data)
+    fit = bayes_amp(data.X.astype(np.float32), model, tol=1e-5, max_iter=1000, rng=for_start)
+    assert row["overlap"] == pytest.approx(matched_overlap(data.W_star, fit.W).mean(), abs=1e-12)
+    assert (row["converged"], row["n_iter"]) == (fit.converged, fit.n_iter)
 
 
 def test_stored_runs_reach_the_bound_where_signals_are_strong():

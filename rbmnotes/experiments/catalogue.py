@@ -369,4 +369,20 @@ CATALOGUE = (
         },
         figure=6,
     ),
+    Experiment(
+        name="bayes_limit",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP from a random start, extrapolated in d",
+        measure=bayes_comparison.measure_bayes_limit,
+        predict=bayes_comparison.predict_bayes_limit,
+        scales={
+            "quick": Scale(grid(r=[2, 10], d=[100, 200], prior_w=PRIORS_W, snr=[1.2]), 3),
+            "paper": _by_size(
+                bayes_comparison.LIMIT_INSTANCES,
+                r=[2, 10],
+                prior_w=PRIORS_W,
+                snr=[bayes_comparison.LIMIT_SNR],
+            ),
+        },
+    ),
 )

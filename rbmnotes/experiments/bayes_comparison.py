@@ -43,7 +43,7 @@ FOUND = float(np.sqrt(0.5))
 """Part of the Bayes-optimal overlap that counts as found: an equal mixture of two has as much."""
 
 LIMIT_SNR, LIMIT_MAX_ITER = 1.2, 1000
-LIMIT_INSTANCES = {500: 40, 1000: 20, 2000: 10}
+LIMIT_INSTANCES = {500: 24, 1000: 12, 2000: 6}
 """Number of instances at each dimension d. Trial runs at d = 200, 400, 800 were too small for ten
 Gaussian signals: the correction was not c/d (z = 3.8, one comparison of four); none is used."""
 

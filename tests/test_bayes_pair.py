@@ -91,6 +91,23 @@ def test_an_equal_mixture_is_unstable(prior_w):
     np.testing.assert_allclose(leave.overlap[-1], np.sqrt(m) * np.eye(2), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("priors", "cumulants"),
+    [((R, R), 4.0 + 4.0 / 4.0), ((R, G), 4.0 / 4.0), ((G, R), 4.0)],
+    ids=["signs", "Gaussian w", "Gaussian u"],
+)
+def test_mixtures_separate_at_the_expected_rate_near_threshold(priors, cumulants):
+    # growth - 1 = m^2 (k_w^2 + k_u^2 / alpha) / 6, k the fourth cumulants (-2 for signs), to
+    # relative order m = 0.05; without the share of one law it would be a fifth off or more
+    m = bayes_overlap(4.0, 0.72, *priors) ** 2
+    start = m * rotation(45 - 1e-3), m * np.eye(2)
+    found = bayes_pair_evolution(4.0, 0.72, *start, 200, *priors).overlap
+    difference = found[:, 0, 0] - found[:, 0, 1]
+    growth = (difference[200] / difference[100]) ** 0.01
+    mixture = 2 * found[100, 0, 0] ** 2
+    assert growth - 1 == pytest.approx(mixture**2 * cumulants / 6, rel=0.05)
+
+
 def test_quadrature_does_not_depend_on_its_step(monkeypatch):
     # a wider range only adds points of weight 1e-11
     ternary = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))

@@ -25,7 +25,9 @@ from rbmnotes.theory.limits import (
     pca_overlap,
 )
 
-SNR = (0.9, 1.0, 1.2, 1.6, 2.0)
+SNR = {2: (0.8, 0.9, 1.0, 1.2, 1.6, 2.0), 10: (0.9, 1.0, 1.2, 1.6, 2.0)}
+"""Rank to strengths."""
+
 QUICK_SNR = (1.2,)
 
 N_STARTS = 3

@@ -120,11 +120,10 @@ def _by_size(instances, **axes):
 
 
 _BAYES_LAWS = {"prior_u": bayes_rank_one.LAWS, "prior_w": bayes_rank_one.LAWS}
-# The strongest first: a run that is stopped has done the cheap ones.
 _BAYES_COMPARISON = tuple(
     point
-    for snr in bayes_comparison.SNR[::-1]
-    for point in equal_signals_grid([snr], SIZES, PRIORS_W)
+    for r, d in SIZES.items()
+    for point in equal_signals_grid(bayes_comparison.SNR[r], {r: d}, PRIORS_W)
 )
 
 CATALOGUE = (

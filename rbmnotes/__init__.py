@@ -43,6 +43,7 @@ from rbmnotes.theory.bayes import (
     bayes_log_evidence,
     bayes_state_evolution,
 )
+from rbmnotes.theory.bayes_pair import BayesPairEvolution, bayes_pair_evolution
 from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.gibbs_rate import gibbs_rate
@@ -83,6 +84,7 @@ __all__ = [
     "AMPResult",
     "BayesAMPHistory",
     "BayesAMPResult",
+    "BayesPairEvolution",
     "BayesStateEvolution",
     "Bernoulli",
     "Branch",
@@ -115,6 +117,7 @@ __all__ = [
     "bayes_amp",
     "bayes_log_evidence",
     "bayes_overlap",
+    "bayes_pair_evolution",
     "bayes_state_evolution",
     "bbp_snr",
     "branches",

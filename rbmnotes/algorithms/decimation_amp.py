@@ -34,7 +34,7 @@ class DecimationResult:
         Iterations of all starts together.
     message : str
         What happened, in words.
-    runs : tuple of r BayesAMPResult
+    runs : tuple of BayesAMPResult
         The run kept at each stage, its overlaps with all signals in its history.
     """
 

@@ -8,6 +8,8 @@ from rbmnotes.experiments import (
     contrastive_ends,
     contrastive_speed,
     comparison,
+    bayes_comparison,
+    bayes_rank_one,
     dynamics,
     images,
     landscape,
@@ -22,6 +24,13 @@ from rbmnotes.experiments import (
     theorem1,
 )
 from rbmnotes.experiments.equal_signals import INSTANCES, QUICK_SIZES, QUICK_SNR
+from rbmnotes.experiments.equal_signals import (
+    INSTANCES,
+    PRIORS_W,
+    QUICK_SIZES,
+    SIZES,
+    equal_signals_grid,
+)
 from rbmnotes.experiments.experiment import Experiment, Scale, grid
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
@@ -145,6 +154,13 @@ def _by_size(instances, **axes):
     points = grid(d=instances, **axes)
     return Scale(points, [instances[point["d"]] for point in points])
 
+
+_BAYES_LAWS = {"prior_u": bayes_rank_one.LAWS, "prior_w": bayes_rank_one.LAWS}
+_BAYES_COMPARISON = tuple(
+    point
+    for r, d in SIZES.items()
+    for point in equal_signals_grid(bayes_comparison.SNR[r], {r: d}, PRIORS_W)
+)
 
 CATALOGUE = (
     Experiment(
@@ -395,6 +411,25 @@ CATALOGUE = (
             "quick": Scale(_speed_theory_grid([0.15, 0.25]), 2),
             "paper": Scale(
                 _speed_theory_grid(contrastive_speed.THEORY_RATES), contrastive_speed.SOLVES
+        name="bayes_paths",
+        version=1,
+        description="Bayes-optimal AMP with one signal against its state evolution, by iteration",
+        measure=bayes_rank_one.measure_bayes_path,
+        scales={
+            "quick": Scale(grid(d=[100, 200], **_BAYES_LAWS), 10),
+            "paper": _by_size(bayes_rank_one.PATH_INSTANCES, **_BAYES_LAWS),
+        },
+    ),
+    Experiment(
+        name="bayes_points",
+        version=2,
+        description="Bayes-optimal AMP with one signal: overlap and log evidence where it settles",
+        measure=bayes_rank_one.measure_bayes_point,
+        predict=bayes_rank_one.predict_bayes_point,
+        scales={
+            "quick": Scale(grid(snr=[1.4], d=[100, 200], **_BAYES_LAWS), 5),
+            "paper": _by_size(
+                bayes_rank_one.POINT_INSTANCES, snr=bayes_rank_one.POINT_SNR, **_BAYES_LAWS
             ),
         },
     ),
@@ -442,6 +477,32 @@ CATALOGUE = (
             "paper": Scale(
                 grid(r=solution_time.RANKS, d=[solution_time.D]),
                 solution_time.INSTANCES,
+        name="bayes_comparison",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP, decimation and PCA (Figure 6)",
+        measure=bayes_comparison.measure_bayes_comparison,
+        predict=bayes_comparison.predict_bayes_comparison,
+        scales={
+            "quick": Scale(
+                equal_signals_grid(bayes_comparison.QUICK_SNR, QUICK_SIZES, PRIORS_W), 2
+            ),
+            "paper": Scale(_BAYES_COMPARISON, INSTANCES),
+        },
+        figure=6,
+    ),
+    Experiment(
+        name="bayes_limit",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP from a random start, extrapolated in d",
+        measure=bayes_comparison.measure_bayes_limit,
+        predict=bayes_comparison.predict_bayes_limit,
+        scales={
+            "quick": Scale(grid(r=[2, 10], d=[100, 200], prior_w=PRIORS_W, snr=[1.2]), 3),
+            "paper": _by_size(
+                bayes_comparison.LIMIT_INSTANCES,
+                r=[2, 10],
+                prior_w=PRIORS_W,
+                snr=[bayes_comparison.LIMIT_SNR],
             ),
         },
     ),

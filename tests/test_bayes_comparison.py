@@ -1,0 +1,175 @@
+"""Figure 6: what a row says, which start is kept, what counts as found."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rbmnotes import (
+    Gaussian,
+    Rademacher,
+    SpikedModel,
+    bayes_amp,
+    bayes_overlap,
+    decimation_amp,
+    equal_snr_pca_overlap,
+    haar_overlap,
+    matched_overlap,
+    pca,
+    pca_overlap,
+)
+from rbmnotes.experiments import bayes_comparison
+from rbmnotes.experiments.evidence import extrapolate
+from rbmnotes.experiments.registry import figure, load_results
+
+PRIORS = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}
+POINT = {"r": 2, "d": 150, "prior_w": "Gaussian", "snr": 1.2}
+
+
+@lru_cache(maxsize=2)
+def measured():
+    return tuple(bayes_comparison.measure_bayes_comparison(POINT, np.random.default_rng(9)))
+
+
+def drawn():
+    for_data, *for_starts = np.random.default_rng(9).spawn(5)
+    model = SpikedModel(4.0, (1.2, 1.2), prior_w=Gaussian())
+    data = model.sample(150, for_data)
+    return model, data, data.X.astype(np.float32), for_starts
+
+
+def test_rows_by_hand():
+    model, data, X, for_starts = drawn()
+    rows = measured()
+    assert [(row["method"], row["start"]) for row in rows] == [
+        ("random", 0),
+        ("random", 1),
+        ("random", 2),
+        ("spectral", 0),
+        ("decimation", 0),
+        ("pca", 0),
+    ]
+    runs = [bayes_amp(X, model, rng=stream, tol=1e-5) for stream in for_starts[:3]]
+    runs.append(bayes_amp(X, model, "spectral", tol=1e-5))
+    peeled = decimation_amp(X, model, n_starts=3, tol=1e-5, max_iter=100, rng=for_starts[3])
+    for row, run in zip(rows, [*runs, peeled], strict=False):
+        cosines = matched_overlap(data.W_star, run.W)
+        assert row["overlap"] == pytest.approx(cosines.mean(), abs=1e-12)
+        assert row["smallest_overlap"] == pytest.approx(cosines.min(), abs=1e-12)
+        assert (row["converged"], row["n_iter"]) == (run.converged, run.n_iter)
+        assert row["score"] == pytest.approx(np.sum(run.score), abs=1e-12)
+    expected = matched_overlap(data.W_star, pca(X, 2).W).mean()
+    assert rows[5]["overlap"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_early_overlap_is_that_of_a_shorter_run(monkeypatch):
+    monkeypatch.setattr(bayes_comparison, "EARLY", 6)
+    rows = bayes_comparison.measure_bayes_comparison(POINT, np.random.default_rng(9))
+    model, data, X, for_starts = drawn()
+    short = bayes_amp(X, model, rng=for_starts[0], tol=1e-300, max_iter=6)
+    expected = matched_overlap(data.W_star, short.W).mean()
+    assert rows[0]["early_overlap"] == pytest.approx(expected, abs=1e-6)
+    assert abs(rows[0]["early_overlap"] - rows[0]["overlap"]) > 1e-3
+
+
+def test_starts_do_not_know_gaussian_signals():
+    _, data, _, for_starts = drawn()
+    for stream in for_starts:
+        start = stream.standard_normal((150, 2))
+        assert matched_overlap(data.W_star, start).max() < 5 / np.sqrt(150)
+
+
+def test_predictions():
+    point = {"r": 2, "d": 2000, "snr": 1.2}
+    found = bayes_comparison.predict_bayes_comparison(point | {"prior_w": "Gaussian"})
+    reached = float(pca_overlap(4.0, 1.2))
+    assert found == {
+        "bayes_theory": bayes_overlap(4.0, 1.2, Rademacher(), Gaussian()),
+        "pca_theory": reached,
+        "equal_pca_theory": reached * haar_overlap(2)[0],
+        "equal_pca_error": 0.0,
+    }
+    found = bayes_comparison.predict_bayes_comparison(point | {"prior_w": "Rademacher"})
+    assert found["bayes_theory"] == bayes_overlap(4.0, 1.2)
+    assert (found["equal_pca_theory"], found["equal_pca_error"]) == equal_snr_pca_overlap(
+        4.0, 1.2, 2
+    )
+
+
+def test_a_mixture_of_two_signals_is_not_found():
+    table = pd.DataFrame(
+        {
+            "converged": [True, True, False, True],
+            "smallest_overlap": [0.9, 0.62, 0.9, 0.65],
+            "bayes_theory": [0.9, 0.9, 0.9, 0.9],
+        }
+    )  # an equal mixture has 0.9 / sqrt 2 = 0.636
+    assert bayes_comparison.found(table).tolist() == [True, False, False, True]
+
+
+def test_the_converged_start_of_largest_score_is_kept():
+    key = {"r": 2, "d": 10, "prior_w": "Gaussian", "snr": 1.0}
+    rows = [
+        (0, "random", 0, False, 9.0),
+        (0, "random", 1, True, 1.0),
+        (0, "random", 2, True, 2.0),
+        (0, "spectral", 0, True, 5.0),
+        (1, "random", 0, False, 3.0),
+        (1, "random", 1, False, 4.0),
+    ]
+    columns = ["instance", "method", "start", "converged", "score"]
+    table = pd.DataFrame([key | dict(zip(columns, row, strict=True)) for row in rows])
+    kept = bayes_comparison.best_by_score(table)
+    assert kept.index.tolist() == [2, 5]
+
+
+def test_quick_scale_finds_both_signals():
+    # snr 1.6, well above threshold, at the quick scale's size: all find them, PCA with less overlap
+    point = {"r": 2, "d": 200, "prior_w": "Rademacher", "snr": 1.6}
+    rows = bayes_comparison.measure_bayes_comparison(point, np.random.default_rng(1))
+    table = pd.DataFrame(rows).assign(**bayes_comparison.predict_bayes_comparison(point))
+    blind = table.method == "pca"
+    assert bayes_comparison.found(table[~blind]).all()
+    assert table[~blind].overlap.min() > table[blind].overlap.max() + 0.02
+    assert figure(6).name == "bayes_comparison"
+
+
+@pytest.mark.parametrize("prior_w", ["Rademacher", "Gaussian"])
+def test_stored_limit_is_that_of_one_signal(prior_w):
+    table = load_results("bayes_limit", "paper")
+    for r in (2, 10):
+        rows = table[(table.r == r) & (table.prior_w == prior_w)]
+        assert rows.converged.all()
+        sizes = sorted(rows.d.unique())
+        samples = [rows[rows.d == d].overlap for d in sizes]
+        theory = rows.bayes_theory.iloc[0]
+        assert theory == pytest.approx(
+            bayes_overlap(4.0, 1.2, Rademacher(), PRIORS[prior_w]), abs=1e-12
+        )
+        assert extrapolate(sizes, samples, theory).verdict == "agrees"
+        assert extrapolate(sizes, samples, 0.97 * theory).verdict == "disagrees"
+
+
+def test_limit_by_hand():
+    row = bayes_comparison.measure_bayes_limit(POINT, np.random.default_rng(6))
+    for_data, for_start = np.random.default_rng(6).spawn(2)
+    model = SpikedModel(4.0, (1.2, 1.2), prior_w=Gaussian())
+    data = model.sample(150, for_data)
+    fit = bayes_amp(data.X.astype(np.float32), model, tol=1e-5, max_iter=1000, rng=for_start)
+    assert row["overlap"] == pytest.approx(matched_overlap(data.W_star, fit.W).mean(), abs=1e-12)
+    assert (row["converged"], row["n_iter"]) == (fit.converged, fit.n_iter)
+
+
+def test_stored_runs_reach_the_bound_where_signals_are_strong():
+    # at snr 1.6, every run that converged with all signals is within five per cent of the
+    # Bayes-optimal overlap of one signal; PCA is at least ten per cent below it
+    table = load_results("bayes_comparison", "paper")
+    strong = table[table.snr == 1.6]
+    good = strong[bayes_comparison.found(strong) & strong.method.isin(["random", "spectral"])]
+    means = good.groupby(["r", "prior_w", "method"])[["overlap", "bayes_theory"]].mean()
+    assert len(means) == 8
+    np.testing.assert_allclose(means.overlap / means.bayes_theory, 1.0, atol=0.05)
+    blind = strong[strong.method == "pca"].groupby(["r", "prior_w"])
+    ratio = blind.overlap.mean() / blind.bayes_theory.mean()
+    assert ratio.max() < 0.95

@@ -1,0 +1,103 @@
+"""Bayes-optimal AMP with one signal: what is measured, and the stored runs against theory."""
+
+import numpy as np
+import pytest
+
+from rbmnotes import (
+    Gaussian,
+    Rademacher,
+    SpikedModel,
+    bayes_amp,
+    bayes_log_evidence,
+    bayes_overlap,
+    bayes_state_evolution,
+    informed_start,
+    matched_overlap,
+)
+from rbmnotes.experiments import bayes_rank_one
+from rbmnotes.experiments.evidence import compare_paths, extrapolate
+from rbmnotes.experiments.registry import load_results
+
+LAWS = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}
+PAIRS = [(u, w) for u in LAWS for w in LAWS]
+
+
+@pytest.mark.parametrize(("u", "w"), PAIRS)
+def test_path_by_hand(u, w):
+    point = {"prior_u": u, "prior_w": w, "d": 60}
+    rows = bayes_rank_one.measure_bayes_path(point, np.random.default_rng(4))
+    for_data, for_start = np.random.default_rng(4).spawn(2)
+    model = SpikedModel(4.0, 1.0, LAWS[u], LAWS[w])
+    data = model.sample(60, for_data)
+    start = informed_start(data.W_star, [[0.2]], [[0.2]], for_start)
+    assert [row["t"] for row in rows] == list(range(9))
+    assert rows[0]["m"] == pytest.approx(0.2, abs=1e-12)
+    assert rows[0]["q"] == pytest.approx(0.2, abs=1e-12)
+    run = bayes_amp(data.X, model, start, tol=1e-300, max_iter=3)
+    assert rows[3]["m"] == pytest.approx(data.W_star[:, 0] @ run.W[:, 0] / 60, abs=1e-12)
+    assert rows[3]["q"] == pytest.approx(run.W[:, 0] @ run.W[:, 0] / 60, abs=1e-12)
+
+
+def test_point_by_hand_with_a_start_that_does_not_know_the_signal():
+    # Gaussian signals: one stream for both would make the start the signal
+    point = {"prior_u": "Rademacher", "prior_w": "Gaussian", "snr": 1.4, "d": 400}
+    row = bayes_rank_one.measure_bayes_point(point, np.random.default_rng(2))
+    for_data, for_start = np.random.default_rng(2).spawn(2)
+    model = SpikedModel(4.0, 1.4, prior_w=Gaussian())
+    data = model.sample(400, for_data)
+    run = bayes_amp(data.X, model, rng=for_start)
+    assert row["overlap"] == pytest.approx(matched_overlap(data.W_star, run.W)[0], abs=1e-12)
+    assert row["score"] == pytest.approx(run.score, abs=1e-12)
+    assert row["converged"]
+    assert row["n_iter"] == run.n_iter
+    draw = np.random.default_rng(2).spawn(2)[1].standard_normal((400, 1))
+    assert matched_overlap(data.W_star, draw)[0] < 5 / np.sqrt(400)
+
+
+def test_predictions():
+    point = {"prior_u": "Gaussian", "prior_w": "Rademacher", "snr": 1.4, "d": 500}
+    laws = Gaussian(), Rademacher()
+    assert bayes_rank_one.predict_bayes_point(point) == {
+        "bayes_overlap": bayes_overlap(4.0, 1.4, *laws),
+        "log_evidence": bayes_log_evidence(4.0, 1.4, *laws),
+    }
+    path = bayes_rank_one.predict_bayes_path("Gaussian", "Rademacher")
+    expected = bayes_state_evolution(SpikedModel(4.0, 1.0, *laws), 0.2, 8)
+    np.testing.assert_array_equal(path.m_w, expected.m_w)
+
+
+@pytest.mark.parametrize(("u", "w"), PAIRS)
+def test_stored_paths_follow_state_evolution(u, w):
+    paths = bayes_rank_one.extrapolated_paths(load_results("bayes_paths", "paper"), u, w)
+    assert paths.shape == (40, 2, 9)
+    for snr, verdict in ((1.0, "agrees"), (0.95, "disagrees")):
+        model = SpikedModel(4.0, snr, LAWS[u], LAWS[w])
+        theory = bayes_state_evolution(model, 0.2, 8).m_w[:, 0]
+        assert compare_paths(paths, np.array([theory, theory])).verdict == verdict
+
+
+def test_extrapolated_paths_have_no_bias_of_order_one_over_d():
+    table = load_results("bayes_paths", "paper").copy()
+    table["m"] = 0.3 + 7.0 / table.d + table.t
+    table["q"] = 0.4 - 2.0 / table.d
+    paths = bayes_rank_one.extrapolated_paths(table, "Gaussian", "Rademacher")
+    np.testing.assert_allclose(paths[:, 0], np.tile(0.3 + np.arange(9), (40, 1)), atol=1e-12)
+    np.testing.assert_allclose(paths[:, 1], 0.4, atol=1e-12)
+
+
+@pytest.mark.parametrize(("u", "w"), PAIRS)
+@pytest.mark.parametrize("snr", bayes_rank_one.POINT_SNR)
+def test_stored_points_are_bayes_optimal(u, w, snr):
+    table = load_results("bayes_points", "paper")
+    rows = table[(table.prior_u == u) & (table.prior_w == w) & (table.snr == snr)]
+    assert rows.converged.all()
+    sizes = sorted(rows.d.unique())
+    overlaps = [rows[rows.d == d].overlap for d in sizes]
+    theory = bayes_overlap(4.0, snr, LAWS[u], LAWS[w])
+    assert extrapolate(sizes, overlaps, theory).verdict == "agrees"
+    assert extrapolate(sizes, overlaps, 0.97 * theory).verdict == "disagrees"
+    # one per cent of a known signal's evidence, alpha snr^2 / 2
+    scores, scale = [rows[rows.d == d].score for d in sizes], 2.0 * snr**2
+    theory = bayes_log_evidence(4.0, snr, LAWS[u], LAWS[w])
+    assert extrapolate(sizes, scores, theory, scale).verdict == "agrees"
+    assert extrapolate(sizes, scores, theory + 0.05 * scale, scale).verdict == "disagrees"

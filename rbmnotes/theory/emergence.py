@@ -1,8 +1,8 @@
 r"""When a signal emerges from a small random start: the linear law, its limits, and AMP's gain.
 
 At small weights $\eta_1'(h)\simeq h$ and $\langle hh^\top\rangle\simeq I$, so gradient descent
-is the power method $W^t=(1+\kappa(S-\alpha))^tW^0$ with $S=X^\top X/d$. Everything here is ours; the
-paper says only that the time is of order $\log d$ (its appendix F.2).
+is the power method $W^t=(1+\kappa(S-\alpha))^tW^0$ with $S=X^\top X/d$. Everything here is ours;
+the paper says only that the time is of order $\log d$ (its appendix F.2).
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp
 
-from rbmnotes._validation import finite_array, finite_real, positive, positive_integer
+from rbmnotes._validation import (
+    finite_array,
+    finite_real,
+    not_negative,
+    positive,
+    positive_integer,
+)
 from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.theory.limits import bbp_snr, outlier_eigenvalue, pca_overlap
 from rbmnotes.theory.phase_diagram import finite_norm_threshold
@@ -21,8 +27,8 @@ LEVEL = 0.5
 _NODES = 4096
 
 
-def noise_growth(alpha: float, learning_rate: float, n_iter: int) -> np.ndarray:
-    r"""Return $\log N_t$, $N_t=\int(1+\kappa(x-\alpha))^{2t}\rho(x)\,dx$, of every step.
+def noise_growth(alpha: float, learning_rate: float, times) -> np.ndarray:
+    r"""Return $\log N_t$, $N_t=\int(1+\kappa(x-\alpha))^{2t}\rho(x)\,dx$, at some steps.
 
     $N_t$ is the factor by which the noise multiplies the squared norm of weights that know
     nothing, $\rho$ the Marchenko–Pastur law of $Z^\top Z/d$, integrated by Gauss–Chebyshev
@@ -34,29 +40,30 @@ def noise_growth(alpha: float, learning_rate: float, n_iter: int) -> np.ndarray:
         Sample ratio, above zero.
     learning_rate : float
         $\kappa>0$.
-    n_iter : int
+    times : (m,) array
+        Numbers of steps, not negative.
 
     Returns
     -------
-    (n_iter + 1,) array
+    (m,) array
 
     Raises
     ------
     ValueError
         If an argument is out of range.
     """
-    alpha, learning_rate, steps = _check(alpha, learning_rate, n_iter)
+    alpha, learning_rate, times = _check(alpha, learning_rate, times)
     angles = np.pi * np.arange(1, _NODES) / _NODES
     x = 1.0 + alpha + 2.0 * np.sqrt(alpha) * np.cos(angles)
     weights = 2.0 * alpha * np.sin(angles) ** 2 / (_NODES * x)
     if alpha < 1.0:  # eigenvalues that are exactly zero
         x, weights = np.append(x, 0.0), np.append(weights, 1.0 - alpha)
     logs = np.log(np.abs(1.0 + learning_rate * (x - alpha)))
-    return np.array([logsumexp(2.0 * t * logs, b=weights) for t in steps])
+    return np.array([logsumexp(2.0 * t * logs, b=weights) for t in times])
 
 
-def signal_growth(alpha: float, snr, learning_rate: float, n_iter: int) -> np.ndarray:
-    r"""Return $\log(1+\kappa(x_i-\alpha))^{2t}$ of every step and signal.
+def signal_growth(alpha: float, snr, learning_rate: float, times) -> np.ndarray:
+    r"""Return $\log(1+\kappa(x_i-\alpha))^{2t}$ at some steps, of every signal.
 
     $x_i=(1+\lambda_i^2)(\alpha+\lambda_i^{-2})$ is the eigenvalue of $X^\top X/d$ that belongs to
     the signal, or the edge of the noise below threshold, so that $x_i-\alpha$ is
@@ -64,27 +71,27 @@ def signal_growth(alpha: float, snr, learning_rate: float, n_iter: int) -> np.nd
 
     Parameters
     ----------
-    alpha, learning_rate, n_iter
+    alpha, learning_rate, times
         As of :func:`noise_growth`.
     snr : (r,) array
 
     Returns
     -------
-    (n_iter + 1, r) array
+    (m, r) array
 
     Raises
     ------
     ValueError
         If an argument is out of range.
     """
-    alpha, learning_rate, steps = _check(alpha, learning_rate, n_iter)
+    alpha, learning_rate, times = _check(alpha, learning_rate, times)
     snr = _strengths(snr)
     rates = np.log1p(learning_rate * (outlier_eigenvalue(alpha, snr) - alpha))
-    return 2.0 * steps[:, None] * rates
+    return 2.0 * times[:, None] * rates
 
 
 def linear_overlaps(
-    alpha: float, snr, learning_rate: float, d: int, n_iter: int, starts
+    alpha: float, snr, learning_rate: float, d: int, times, starts
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Return the overlaps that the linear law predicts from given starts.
 
@@ -97,18 +104,18 @@ def linear_overlaps(
 
     Parameters
     ----------
-    alpha, snr, learning_rate, n_iter
+    alpha, snr, learning_rate, times
         As of :func:`signal_growth`.
     d : int
         Dimension.
-    starts : (draws, r, k) array
+    starts : (draws, r, k) array, k at least r
         Components $\zeta$; standard normal numbers for a random start.
 
     Returns
     -------
-    units : (n_iter + 1, draws, r, k) array
+    units : (m, draws, r, k) array
         Size of the overlap of every unit with every signal.
-    span : (n_iter + 1, draws, r) array
+    span : (m, draws, r) array
         $\sqrt{(MQ^{-1}M^\top)_{ii}}$, the overlap of a signal with the span of all units.
 
     Raises
@@ -120,8 +127,8 @@ def linear_overlaps(
     starts = finite_array(starts, "starts", (None, len(snr), None))
     if starts.shape[2] < len(snr):
         raise ValueError(f"starts must have as many units as signals or more; got {starts.shape}")
-    relative = signal_growth(alpha, snr, learning_rate, n_iter) - np.log(d)
-    relative -= noise_growth(alpha, learning_rate, n_iter)[:, None]
+    relative = signal_growth(alpha, snr, learning_rate, times) - np.log(d)
+    relative -= noise_growth(alpha, learning_rate, times)[:, None]
     cosines = pca_overlap(alpha, snr)
     gram = starts @ starts.swapaxes(1, 2)
     units, span = [], []
@@ -165,7 +172,7 @@ def leading_time(alpha: float, snr, learning_rate: float, d):
     ValueError
         If an argument is out of range.
     """
-    alpha, learning_rate, _ = _check(alpha, learning_rate, 0)
+    alpha, learning_rate, _ = _check(alpha, learning_rate, [0.0])
     snr, d = positive(snr, "snr"), positive(d, "d")
     edge = np.log1p(learning_rate * (1.0 + 2.0 * np.sqrt(alpha)))
     rate = np.log1p(learning_rate * (outlier_eigenvalue(alpha, snr) - alpha)) - edge
@@ -203,28 +210,30 @@ def amp_gain(alpha: float, snr: float, hidden: Prior = Rademacher()) -> tuple[fl
     return alpha * snr**4, (snr / finite_norm_threshold(alpha, hidden)) ** 4
 
 
-def emergence_time(overlaps, level: float = LEVEL) -> np.ndarray:
+def emergence_time(overlaps, times=None, level: float = LEVEL) -> np.ndarray:
     r"""Return the first time at which overlaps exceed a level.
 
-    Between two steps the log-odds $\log\frac{c^2}{1-c^2}$ of an overlap $c$ is interpolated, which
-    the linear law makes nearly a straight line.
+    Between two recorded times the log-odds $\log\frac{c^2}{1-c^2}$ of an overlap $c$ is
+    interpolated, which the linear law makes nearly a straight line.
 
     Parameters
     ----------
-    overlaps : (steps, ...) array
+    overlaps : (m, ...) array
         Sizes of overlaps in $[0,1]$, the start first.
+    times : (m,) array, optional
+        When they were recorded; every step by default.
     level : float
         Between zero and one.
 
     Returns
     -------
     (...) array
-        Zero if the start exceeds the level, infinite if no step does.
+        The first time if that is above the level, infinite if none is.
 
     Raises
     ------
     ValueError
-        If `level` is out of range, or an overlap is.
+        If shapes do not match, or `level` or an overlap is out of range.
     """
     level = finite_real(level, "level", above=0.0)
     overlaps = np.asarray(overlaps, dtype=float)
@@ -232,14 +241,16 @@ def emergence_time(overlaps, level: float = LEVEL) -> np.ndarray:
         raise ValueError(f"level must be below one; got {level}")
     if overlaps.ndim == 0 or not np.all((overlaps >= 0.0) & (overlaps <= 1.0 + 1e-6)):
         raise ValueError("overlaps must hold numbers between zero and one")
+    times = np.arange(len(overlaps)) if times is None else times
+    times = finite_array(times, "times", (len(overlaps),))
     above = overlaps > level
     first = np.argmax(above, axis=0)
-    after = np.take_along_axis(overlaps, first[None], axis=0)[0]
-    before = np.take_along_axis(overlaps, np.maximum(first - 1, 0)[None], axis=0)[0]
-    low, high = _log_odds(before), _log_odds(after)
-    inside = above.any(axis=0) & (first > 0)
-    share = (_log_odds(level) - low) / np.where(inside, high - low, 1.0)
-    return np.where(inside, first - 1 + share, np.where(above[0], 0.0, np.inf))
+    last = np.maximum(first - 1, 0)
+    high = _log_odds(np.take_along_axis(overlaps, first[None], axis=0)[0])
+    low = _log_odds(np.take_along_axis(overlaps, last[None], axis=0)[0])
+    share = (_log_odds(level) - low) / np.where(first > 0, high - low, 1.0)
+    crossing = times[last] + np.where(first > 0, share, 0.0) * (times[first] - times[last])
+    return np.where(above.any(axis=0), crossing, np.inf)[()]
 
 
 def _log_odds(overlap):
@@ -247,10 +258,10 @@ def _log_odds(overlap):
     return np.log(square / (1.0 - square))
 
 
-def _check(alpha, learning_rate, n_iter):
+def _check(alpha, learning_rate, times):
     alpha = finite_real(alpha, "alpha", above=0.0)
     learning_rate = finite_real(learning_rate, "learning_rate", above=0.0)
-    return alpha, learning_rate, np.arange(positive_integer(n_iter, "n_iter", minimum=0) + 1.0)
+    return alpha, learning_rate, finite_array(not_negative(times, "times"), "times", (None,))
 
 
 def _strengths(snr):

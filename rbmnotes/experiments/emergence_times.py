@@ -42,9 +42,6 @@ DIMENSION_ITER = {"descent": 40, "AMP-RBM": 20}
 VANISHING_UNITS, FINITE_STARTS = 4, 2
 """Starts an instance; units at vanishing norm do not feel each other, so four are four starts."""
 
-SLOPE_WIDTH = 0.2
-"""Widest 99 % interval of a slope, as a share of the prediction, that decides anything."""
-
 PATH_MODEL = SpikedModel(4.0, (1.6, 1.2))
 PATH_M0 = np.array([[0.06, 0.02], [-0.02, 0.05]])
 PATH_Q0 = np.array([[0.10, 0.02], [0.02, 0.10]])
@@ -213,25 +210,6 @@ def _finite_norm_curve(method: str):
             path = state_evolution(model, [[m0]], [[1.0]], n_iter=longest)
         found.append(emergence_time(unit_overlaps(path.M, path.Q)[:, 0, 0]))
     return grid, np.minimum(found, longest)
-
-
-def slope(sizes, means, errors) -> np.ndarray:
-    r"""Return the slope against $\log d$, by least squares with the weights of given errors.
-
-    Parameters
-    ----------
-    sizes : (s,) array
-    means : (..., s) array
-    errors : (s,) array
-
-    Returns
-    -------
-    (...) array
-    """
-    weights = 1.0 / np.asarray(errors, dtype=float) ** 2
-    x = np.log(np.asarray(sizes, dtype=float))
-    x = x - np.average(x, weights=weights)
-    return np.sum(weights * x * np.asarray(means), axis=-1) / np.sum(weights * x * x)
 
 
 def measure_path(parameters: dict, rng: np.random.Generator) -> list[dict]:

@@ -127,7 +127,7 @@ def linear_overlaps(
     starts = finite_array(starts, "starts", (None, len(snr), None))
     if starts.shape[2] < len(snr):
         raise ValueError(f"starts must have as many units as signals or more; got {starts.shape}")
-    relative = signal_growth(alpha, snr, learning_rate, times) - np.log(d)
+    relative = signal_growth(alpha, snr, learning_rate, times) - np.log(float(d))
     relative -= noise_growth(alpha, learning_rate, times)[:, None]
     cosines = pca_overlap(alpha, snr)
     gram = starts @ starts.swapaxes(1, 2)

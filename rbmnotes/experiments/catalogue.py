@@ -382,7 +382,7 @@ CATALOGUE = (
         measure=emergence_times.measure_path_theory,
         scales={
             "quick": Scale(grid(n_paths=[2**8]), 8),
-            "paper": Scale(grid(n_paths=[2**12, 2**13]), 8),
+            "paper": Scale(grid(n_paths=[2**12, 2**13]), 16),
         },
     ),
 )

@@ -34,7 +34,7 @@ CASCADES = {
 }
 """Standard deviation of an entry of the random start."""
 
-CASCADE_D, CASCADE_INSTANCES = 1000, 10
+CASCADE_D, CASCADE_INSTANCES = 600, 10
 
 POWERS = {0.6: 12, 0.8: 8}
 r"""Exponents $\beta$ of $\lambda_i\propto i^{-\beta}$, and the number of signals and units."""
@@ -42,7 +42,7 @@ r"""Exponents $\beta$ of $\lambda_i\propto i^{-\beta}$, and the number of signal
 POWER_ALPHA, POWER_WEAKEST = 1.0, 2.0
 """The weakest signal is at twice the BBP threshold, which is one."""
 
-POWER_D, POWER_INSTANCES, FROZEN_INSTANCES = 500, 20, 3
+POWER_D, POWER_INSTANCES, FROZEN_INSTANCES = 500, 20, 2
 POWER_START = 0.1
 POWER_WINDOW = {0.6: (2, 10), 0.8: (2, 6)}
 """First and last signal of the fit; the first emerges before growth is exponential."""

@@ -31,7 +31,7 @@ STAGE_ITER = 75
 
 STAGE_INSTANCES = {250: 200, 500: 100, 1000: 50}
 
-DIMENSIONS = {100: 400, 300: 150, 1000: 50, 3000: 12, 10_000: 4}
+DIMENSIONS = {50: 400, 150: 300, 500: 100, 1500: 30, 5000: 6}
 """Instances at each d: two decades."""
 
 DIMENSION_SNR = {"descent": 1.5, "AMP-RBM": 1.0}

@@ -6,6 +6,8 @@ from scipy.integrate import quad
 
 import rbmnotes as rn
 from rbmnotes.experiments import emergence, emergence_times, slopes
+from rbmnotes.experiments.evidence import extrapolate
+from rbmnotes.experiments.registry import load_results
 from rbmnotes.theory.emergence import (
     amp_gain,
     emergence_time,
@@ -291,3 +293,62 @@ def test_cascade_rows():
     assert rows[0]["t"] == 0
     assert {"unit_1", "span_4", "time_unit_4", "time_span_1"} <= set(rows[0])
     assert all(row["unit_1"] <= row["span_1"] + 1e-9 for row in rows)
+
+
+def test_the_law_predicts_stored_times_run_by_run():
+    """By the protocol; a growth of the signal ten per cent too small must fail."""
+    table = load_results("emergence_dimension", "paper")
+    rows = table[(table.method == "descent") & (table.start == "vanishing")]
+    sizes = sorted(rows.d.unique())
+
+    def judge(growth):
+        gaps = []
+        for d in sizes:
+            group = rows[rows.d == d]
+            snr = growth * emergence_times.DIMENSION_SNR["descent"]
+            longest = emergence_times.DIMENSION_ITER["descent"]
+            units, _ = linear_overlaps(
+                *(emergence.ALPHA, snr, emergence_times.DIMENSION_RATE, int(d)),
+                np.arange(longest + 1.0),
+                group.zeta.to_numpy()[:, None, None],
+            )
+            law = np.minimum(emergence_time(units[:, :, 0, 0]), longest)
+            gaps.append((group.time - law).groupby(group.instance).mean().to_numpy())
+        return extrapolate(sizes, gaps, 0.0, scale=12.0)
+
+    assert judge(1.0).verdict != "disagrees"
+    assert judge(0.9).verdict == "disagrees"
+
+
+def test_stored_times_of_the_linear_stage():
+    table = load_results("emergence_linear", "paper")
+    sizes = sorted(table.d.unique())
+    assert table.largest_norm.max() < 1e-6
+    for i in range(1, 5):
+        gaps = [
+            (group[f"time_{i}"] - group[f"law_{i}"]).to_numpy()
+            for group in (table[table.d == d] for d in sizes)
+        ]
+        scale = table[f"law_{i}"].mean()
+        assert extrapolate(sizes, gaps, 0.0, scale).verdict != "disagrees"
+        slow = [gap - 0.1 * scale for gap in gaps]
+        assert i == 4 or extrapolate(sizes, slow, 0.0, scale).verdict == "disagrees"
+
+
+def test_stored_power_law():
+    """Gaussian units follow the law and not a slope 20 per cent off; signs freeze."""
+    table = load_results("emergence_power", "paper")
+    for beta, r in emergence.POWERS.items():
+        columns = [f"time_{i}" for i in range(1, r + 1)]
+        rows = table[(table.beta == beta) & (table.hidden == "gaussian")]
+        log_times = np.log(np.minimum(rows[columns], emergence.POWER_ITER[beta])).to_numpy()
+        law = rows[[f"law_{i}" for i in range(1, r + 1)]].iloc[0].to_numpy(float)
+
+        def exponent(means, beta=beta):
+            return emergence.power_exponent(beta, means)
+
+        predicted = exponent(law)
+        assert slopes.compare_exponent(exponent, log_times, predicted).verdict != "disagrees"
+        assert slopes.compare_exponent(exponent, log_times, 1.2 * predicted).verdict == "disagrees"
+        signs = table[(table.beta == beta) & (table.hidden == "rademacher")][columns]
+        assert np.isfinite(signs).sum(axis=1).max() < r / 2

@@ -179,7 +179,7 @@ def finite_norm_times(method: str, d: int, zeta) -> np.ndarray:
     r"""Predict emergence times from a start of norm one.
 
     The theories of fixed times, state evolution and the mean field, are started from an overlap
-    $|\zeta|/\sqrt d$ and followed until the signal emerges: heuristic, since that time grows with
+    $|\chi|/\sqrt d$ and followed until the signal emerges: heuristic, since that time grows with
     $d$. The time is interpolated in the logarithm of the first overlap.
 
     Parameters

@@ -28,10 +28,9 @@ _NODES = 4096
 
 
 def noise_growth(alpha: float, learning_rate: float, times) -> np.ndarray:
-    r"""Return $\log N_t$, $N_t=\int(1+\kappa(x-\alpha))^{2t}\rho(x)\,dx$, at some steps.
+    r"""Return $\log\mathcal N$ at some steps, $\mathcal N=\int(1+\kappa(x-\alpha))^{2t}\rho(x)\,dx$.
 
-    $N_t$ is the factor by which the noise multiplies the squared norm of weights that know
-    nothing, $\rho$ the Marchenko–Pastur law of $Z^\top Z/d$, integrated by Gauss–Chebyshev
+    The noise multiplies the squared norm of weights that know nothing by $\mathcal N$; $\rho$ the Marchenko–Pastur law of $Z^\top Z/d$, integrated by Gauss–Chebyshev
     quadrature.
 
     Parameters
@@ -72,7 +71,7 @@ def signal_growth(alpha: float, snr, learning_rate: float, times) -> np.ndarray:
     Parameters
     ----------
     alpha, learning_rate, times
-        As of :func:`noise_growth`.
+        As of :func:`rbmnotes.theory.emergence.noise_growth`.
     snr : (r,) array
 
     Returns
@@ -95,21 +94,22 @@ def linear_overlaps(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Return the overlaps that the linear law predicts from given starts.
 
-    At step $t$ the weights are $\sum_i\sqrt{S_i}\,v_i\zeta_i^\top$ plus noise of self overlap
-    $N_tI$, where $v_i$, of squared norm $d$, is the eigenvector of signal $i$, with overlap $c_i$,
-    $\zeta_i\in\mathbb R^k$ the start's standard normal component along it, and
-    $S_i=\frac1d(1+\kappa(x_i-\alpha))^{2t}$. So $M_i=c_i\sqrt{S_i}\,\zeta_i$ and
-    $Q=N_tI+\sum_iS_i\zeta_i\zeta_i^\top$. For one unit and one signal
-    $\cos^2=\frac{c^2S\zeta^2}{S\zeta^2+N}$. The size of the start drops out.
+    At step $t$ the weights are $\sum_i\sqrt{\mathcal S_i}\,v_i\chi_i^\top$ plus noise of self
+    overlap $\mathcal NI$, where $v_i$, of squared norm $d$, is the eigenvector of signal $i$, with
+    overlap $c_i$, $\chi_i\in\mathbb R^k$ the start's standard normal component along it, and
+    $\mathcal S_i=\frac1d(1+\kappa(x_i-\alpha))^{2t}$. So $M_i=c_i\sqrt{\mathcal S_i}\,\chi_i$ and
+    $Q=\mathcal NI+\sum_i\mathcal S_i\chi_i\chi_i^\top$. For one unit and one signal
+    $\cos^2=\frac{c^2\mathcal S\chi^2}{\mathcal S\chi^2+\mathcal N}$. The size of the start drops
+    out.
 
     Parameters
     ----------
     alpha, snr, learning_rate, times
-        As of :func:`signal_growth`.
+        As of :func:`rbmnotes.theory.emergence.signal_growth`.
     d : int
         Dimension.
     starts : (draws, r, k) array, k at least r
-        Components $\zeta$; standard normal numbers for a random start.
+        Components $\chi$; standard normal numbers for a random start.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def linear_overlaps(
 
 
 def _captured(gram, ratio):
-    r"""Diagonal of $I-(I+D\zeta\zeta^\top D)^{-1}$, $D=e^{ratio/2}$, for any range of D."""
+    r"""Diagonal of $I-(I+D\chi\chi^\top D)^{-1}$, $D=e^{ratio/2}$, for any range of D."""
     noise = np.exp(-ratio)
     inverse = np.linalg.inv(gram + np.diag(noise))
     return np.clip(1.0 - noise * np.einsum("nii->ni", inverse), 0.0, 1.0)
@@ -158,7 +158,7 @@ def leading_time(alpha: float, snr, learning_rate: float, d):
     Parameters
     ----------
     alpha, snr, learning_rate
-        As of :func:`signal_growth`.
+        As of :func:`rbmnotes.theory.emergence.signal_growth`.
     d : float or array
         Dimension; broadcast against `snr`.
 

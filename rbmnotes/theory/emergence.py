@@ -28,10 +28,10 @@ _NODES = 4096
 
 
 def noise_growth(alpha: float, learning_rate: float, times) -> np.ndarray:
-    r"""Return $\log\mathcal N$ at some steps, $\mathcal N=\int(1+\kappa(x-\alpha))^{2t}\rho(x)\,dx$.
+    r"""Return $\log\int(1+\kappa(x-\alpha))^{2t}\rho(x)\,dx$ at some steps.
 
-    The noise multiplies the squared norm of weights that know nothing by $\mathcal N$; $\rho$ the Marchenko–Pastur law of $Z^\top Z/d$, integrated by Gauss–Chebyshev
-    quadrature.
+    By this factor, $\mathcal N$, noise multiplies the squared norm of weights that know nothing;
+    $\rho$ is the Marchenko–Pastur law of $Z^\top Z/d$. Gauss–Chebyshev quadrature.
 
     Parameters
     ----------

@@ -47,6 +47,12 @@ from rbmnotes.theory.bayes_pair import BayesPairEvolution, bayes_pair_evolution
 from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.gibbs_rate import gibbs_rate
+from rbmnotes.theory.emergence import (
+    amp_gain,
+    emergence_time,
+    leading_time,
+    linear_overlaps,
+)
 from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
@@ -113,6 +119,7 @@ __all__ = [
     "TrainingHistory",
     "TrainingResult",
     "adam",
+    "amp_gain",
     "amp_rbm",
     "bayes_amp",
     "bayes_log_evidence",
@@ -125,6 +132,7 @@ __all__ = [
     "contrastive_fixed_point",
     "decimation_amp",
     "dmft",
+    "emergence_time",
     "equal_snr_pca_overlap",
     "eta1",
     "eta1_gradient",
@@ -142,6 +150,8 @@ __all__ = [
     "haar_overlap",
     "independent_start",
     "informed_start",
+    "leading_time",
+    "linear_overlaps",
     "loss",
     "loss_gradient",
     "marchenko_pastur_density",

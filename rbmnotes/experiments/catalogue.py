@@ -11,6 +11,8 @@ from rbmnotes.experiments import (
     bayes_comparison,
     bayes_rank_one,
     dynamics,
+    emergence,
+    emergence_times,
     images,
     landscape,
     landscape_settling,
@@ -399,6 +401,50 @@ CATALOGUE = (
             "quick": Scale(_speed_grid({"one unit": [0.2], "two units": [0.15]}, d=100), 5),
             "paper": Scale(
                 _SPEED, [contrastive_speed.INSTANCES[point["case"]] for point in _SPEED]
+        name="emergence",
+        version=1,
+        description="Signals of distinct strength emerge one after another (Figure 7, left)",
+        measure=emergence.measure_cascade,
+        scales={
+            "quick": Scale(grid(cascade=emergence.CASCADES, d=[100]), 2),
+            "paper": Scale(
+                grid(cascade=emergence.CASCADES, d=[emergence.CASCADE_D]),
+                emergence.CASCADE_INSTANCES,
+            ),
+        },
+        figure=7,
+    ),
+    Experiment(
+        name="emergence_linear",
+        version=1,
+        description="Emergence times from a vanishing start beside the linear law",
+        measure=emergence_times.measure_linear_stage,
+        scales={
+            "quick": _by_size({100: 4, 150: 4, 200: 4}),
+            "paper": _by_size(emergence_times.STAGE_INSTANCES),
+        },
+    ),
+    Experiment(
+        name="emergence_dimension",
+        version=1,
+        description="Emergence time of one signal over two decades of the dimension",
+        measure=emergence_times.measure_dimension,
+        scales={
+            "quick": _by_size({50: 4, 100: 4}, method=emergence_times.DIMENSION_SNR),
+            "paper": _by_size(emergence_times.DIMENSIONS, method=emergence_times.DIMENSION_SNR),
+        },
+    ),
+    Experiment(
+        name="emergence_power",
+        version=1,
+        description="Power law of the unrecovered strength (paper eq. 138)",
+        measure=emergence.measure_power_law,
+        predict=emergence.predict_power_law,
+        scales={
+            "quick": Scale(grid(beta=[0.8], hidden=["gaussian"], d=[60]), 2),
+            "paper": Scale(
+                grid(hidden=emergence.POWER_UNITS, beta=emergence.POWERS, d=[emergence.POWER_D]),
+                [emergence.POWER_INSTANCES] * 2 + [emergence.FROZEN_INSTANCES] * 2,
             ),
         },
     ),
@@ -504,6 +550,23 @@ CATALOGUE = (
                 prior_w=PRIORS_W,
                 snr=[bayes_comparison.LIMIT_SNR],
             ),
+        name="emergence_path",
+        version=1,
+        description="Gradient descent from a small informed start, distinct strengths",
+        measure=emergence_times.measure_path,
+        scales={
+            "quick": Scale(grid(d=[100, 200, 400]), 10),
+            "paper": Scale(grid(d=emergence_times.PATH_SIZES), emergence_times.PATH_INSTANCES),
+        },
+    ),
+    Experiment(
+        name="emergence_path_theory",
+        version=1,
+        description="Independent solves of the mean-field theory from a small informed start",
+        measure=emergence_times.measure_path_theory,
+        scales={
+            "quick": Scale(grid(n_paths=[2**8]), 8),
+            "paper": Scale(grid(n_paths=[2**12, 2**13]), 16),
         },
     ),
 )

@@ -326,7 +326,7 @@ CATALOGUE = (
         measure=repulsion.measure_repulsion,
         scales={
             "quick": Scale(grid(k=[2, 4], d=[100]), 2),
-            "paper": Scale(_REPULSION_GRID, [100, 100, 80, 100, 20]),
+            "paper": Scale(_REPULSION_GRID, [100, 100, 80, 50, 15]),
         },
     ),
     Experiment(

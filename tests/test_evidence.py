@@ -6,6 +6,7 @@ import pytest
 from rbmnotes.experiments.evidence import (
     compare_exactly,
     compare_paths,
+    count,
     extrapolate,
     rate,
 )
@@ -129,3 +130,15 @@ def test_results_print_value_error_and_theory():
 def test_bad_input_names_the_argument(call, name):
     with pytest.raises(ValueError, match=rf"^{name}\b"):
         call()
+
+
+def test_counts():
+    fair = count(52, 100, theory=0.5)
+    assert fair.verdict == "agrees"
+    assert count(52, 100, theory=0.7).verdict == "disagrees"
+    assert count(11, 20, theory=0.5).verdict == "undecided"
+    none = count(0, 100, theory=0.0)
+    assert none.verdict == "agrees"
+    # no success: the interval ends where (1 - p)^100 is half of one per cent
+    assert none.high == pytest.approx(1 - 0.005 ** (1 / 100), rel=1e-8)
+    assert none.low == 0.0

@@ -22,6 +22,7 @@ from rbmnotes.experiments import (
     race,
     recovery,
     solution_time,
+    repulsion,
     starts,
     theorem1,
 )
@@ -96,6 +97,9 @@ _RACE_GRID = grid(
     learning_rate=race.RATES,
     batch_size=race.BATCH_SIZES,
     budget=[race.BUDGET],
+)
+_REPULSION_GRID = tuple(
+    {"k": k, "d": d} for k, d in ((2, 250), (2, 500), (2, 1000), (4, 500), (6, 500))
 )
 _BASELINES = ({"name": "mean image"}, {"name": "PCA"})
 
@@ -567,6 +571,33 @@ CATALOGUE = (
         scales={
             "quick": Scale(grid(n_paths=[2**8]), 8),
             "paper": Scale(grid(n_paths=[2**12, 2**13]), 16),
+        name="repulsion",
+        version=1,
+        description="Equal signals from a small random start: which unit holds which (Figure 7)",
+        measure=repulsion.measure_repulsion,
+        scales={
+            "quick": Scale(grid(k=[2, 4], d=[100]), 2),
+            "paper": Scale(_REPULSION_GRID, [100, 100, 80, 50, 15]),
+        },
+    ),
+    Experiment(
+        name="leaning",
+        version=1,
+        description="Two units that lean to one of two equal signals, every step (Figure 7)",
+        measure=repulsion.measure_leaning,
+        scales={
+            "quick": Scale(grid(d=[100, 200]), 2),
+            "paper": Scale(grid(d=[500, 1000, 2000]), 60),
+        },
+    ),
+    Experiment(
+        name="leaning_theory",
+        version=1,
+        description="Independent solves of the mean-field theory of two leaning units (Figure 7)",
+        measure=repulsion.measure_leaning_theory,
+        scales={
+            "quick": Scale(grid(setting=repulsion.SETTINGS, n_paths=[2**7]), 2),
+            "paper": Scale(grid(setting=repulsion.SETTINGS, n_paths=[2**13, 2**14]), 16),
         },
     ),
 )

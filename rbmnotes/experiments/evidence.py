@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest
 
 from rbmnotes._validation import finite_array, random_generator
 
@@ -17,6 +18,7 @@ MAX_STANDARD_ERRORS = 3.0
 RELATIVE_PRECISION = 0.01
 CONFIDENCE = 0.99
 MIN_P_VALUE = 0.01
+WIDEST_INTERVAL = 0.3
 
 
 @dataclass(frozen=True)
@@ -290,6 +292,49 @@ def compare_exactly(values, reference, tolerance: float) -> Identity:
         raise ValueError(f"values has shape {values.shape}, reference {reference.shape}")
     difference = float(np.max(np.abs(values - reference)))
     return Identity(np.inf if np.isnan(difference) else difference, tolerance)
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often something happened in independent trials, beside its predicted probability.
+
+    Attributes
+    ----------
+    successes : int
+    trials : int
+    low : float
+        Lower end of the exact 99 % interval of the probability (Clopper and Pearson).
+    high : float
+        Upper end.
+    theory : float
+        Predicted probability.
+    """
+
+    successes: int
+    trials: int
+    low: float
+    high: float
+    theory: float
+
+    @property
+    def verdict(self) -> str:
+        """*agrees* if the interval holds the theory; *undecided* if it is wider than 0.3."""
+        if not self.low <= self.theory <= self.high:
+            return "disagrees"
+        return "agrees" if self.high - self.low <= WIDEST_INTERVAL else "undecided"
+
+    def __str__(self):
+        return (
+            f"{self.successes} of {self.trials}, 99 % interval {self.low:.2f} to {self.high:.2f}, "
+            f"theory {self.theory:.3g}"
+        )
+
+
+def count(successes: int, trials: int, theory: float) -> Count:
+    """Compare a number of successes in independent trials with a predicted probability."""
+    interval = binomtest(int(successes), int(trials)).proportion_ci(CONFIDENCE, method="exact")
+    low, high = float(interval.low), float(interval.high)
+    return Count(int(successes), int(trials), low, high, float(theory))
 
 
 def _with_error(value: float, error: float) -> str:

@@ -46,13 +46,13 @@ from rbmnotes.theory.bayes import (
 from rbmnotes.theory.bayes_pair import BayesPairEvolution, bayes_pair_evolution
 from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
-from rbmnotes.theory.gibbs_rate import gibbs_rate
 from rbmnotes.theory.emergence import (
     amp_gain,
     emergence_time,
     leading_time,
     linear_overlaps,
 )
+from rbmnotes.theory.gibbs_rate import gibbs_rate
 from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,

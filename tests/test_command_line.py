@@ -250,7 +250,7 @@ def test_predict_and_help_need_the_core_only():
         ("", "required: COMMAND"),
         ("walk", "invalid choice: 'walk'"),
         ("run", "required: NAME"),
-        ("run nope", "unknown experiment 'nope'; choose from theorem1, pca"),
+        ("run nope", "unknown experiment 'nope'; choose from theorem1, training"),
         ("run toy --scale huge", "invalid choice: 'huge'"),
         ("run toy --jobs 0", "must be an integer of at least 1; got '0'"),
         ("run toy --jobs -1", "must be an integer of at least 1; got '-1'"),

@@ -75,6 +75,12 @@ class Scale:
         object.__setattr__(self, "instances", counts)
 
 
+def by_size(instances: Mapping[int, int], **axes) -> Scale:
+    """Return a grid over sizes `d`, with the number of instances that each size has."""
+    points = grid(d=instances, **axes)
+    return Scale(points, [instances[point["d"]] for point in points])
+
+
 @dataclass(frozen=True)
 class Experiment:
     """Something to measure on a grid, and what theory says about it.

@@ -1,0 +1,121 @@
+"""Signals of equal strength, and Bayes-optimal AMP."""
+
+from __future__ import annotations
+
+from rbmnotes.experiments import bayes_comparison, bayes_rank_one, comparison, solution_time
+from rbmnotes.experiments.equal_signals import (
+    INSTANCES,
+    PRIORS_W,
+    QUICK_SIZES,
+    QUICK_SNR,
+    SIZES,
+    equal_signals_grid,
+)
+from rbmnotes.experiments.experiment import Experiment, Scale, by_size, grid
+
+_QUICK_COMPARISON = [
+    point
+    for point in comparison.comparison_grid(QUICK_SIZES, QUICK_SNR)
+    if point["r"] == 2 or (point["prior_w"], point["snr"]) == ("Rademacher", max(QUICK_SNR))
+]
+
+
+_BAYES_LAWS = {"prior_u": bayes_rank_one.LAWS, "prior_w": bayes_rank_one.LAWS}
+
+
+_BAYES_COMPARISON = tuple(
+    point
+    for r, d in SIZES.items()
+    for point in equal_signals_grid(bayes_comparison.SNR[r], {r: d}, PRIORS_W)
+)
+
+EXPERIMENTS = (
+    Experiment(
+        name="comparison",
+        version=1,
+        description="Equal signals: AMP-RBM, Adam, CD and PCA beside theory (Figure 5)",
+        measure=comparison.measure_comparison,
+        predict=comparison.predict_comparison,
+        scales={
+            "quick": Scale(_QUICK_COMPARISON, 4),
+            "paper": Scale(comparison.comparison_grid(), INSTANCES),
+        },
+        figure=5,
+    ),
+    Experiment(
+        name="equal_pca",
+        version=1,
+        description="Equal signals: PCA at three sizes, for the basis it picks",
+        measure=comparison.measure_equal_pca,
+        scales={
+            "quick": Scale(*comparison.pca_grid({2: {100: 10, 200: 10}})),
+            "paper": Scale(*comparison.pca_grid(comparison.PCA_INSTANCES)),
+        },
+    ),
+    Experiment(
+        name="solution_time",
+        version=1,
+        description="Seconds to a small gradient, equal signals, four methods (use one job)",
+        measure=solution_time.measure_solution_time,
+        scales={
+            "quick": Scale(grid(r=solution_time.RANKS, d=[200]), 2),
+            "paper": Scale(
+                grid(r=solution_time.RANKS, d=[solution_time.D]),
+                solution_time.INSTANCES,
+            ),
+        },
+    ),
+    Experiment(
+        name="bayes_paths",
+        version=1,
+        description="Bayes-optimal AMP with one signal against its state evolution, by iteration",
+        measure=bayes_rank_one.measure_bayes_path,
+        scales={
+            "quick": Scale(grid(d=[100, 200], **_BAYES_LAWS), 10),
+            "paper": by_size(bayes_rank_one.PATH_INSTANCES, **_BAYES_LAWS),
+        },
+    ),
+    Experiment(
+        name="bayes_points",
+        version=2,
+        description="Bayes-optimal AMP with one signal: overlap and log evidence where it settles",
+        measure=bayes_rank_one.measure_bayes_point,
+        predict=bayes_rank_one.predict_bayes_point,
+        scales={
+            "quick": Scale(grid(snr=[1.4], d=[100, 200], **_BAYES_LAWS), 5),
+            "paper": by_size(
+                bayes_rank_one.POINT_INSTANCES, snr=bayes_rank_one.POINT_SNR, **_BAYES_LAWS
+            ),
+        },
+    ),
+    Experiment(
+        name="bayes_comparison",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP, decimation and PCA (Figure 6)",
+        measure=bayes_comparison.measure_bayes_comparison,
+        predict=bayes_comparison.predict_bayes_comparison,
+        scales={
+            "quick": Scale(
+                equal_signals_grid(bayes_comparison.QUICK_SNR, QUICK_SIZES, PRIORS_W), 2
+            ),
+            "paper": Scale(_BAYES_COMPARISON, INSTANCES),
+        },
+        figure=6,
+    ),
+    Experiment(
+        name="bayes_limit",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP from a random start, extrapolated in d",
+        measure=bayes_comparison.measure_bayes_limit,
+        predict=bayes_comparison.predict_bayes_limit,
+        scales={
+            "quick": Scale(grid(r=[2, 10], d=[100, 200], prior_w=PRIORS_W, snr=[1.2]), 3),
+            "paper": by_size(
+                bayes_comparison.LIMIT_INSTANCES,
+                r=[2, 10],
+                prior_w=PRIORS_W,
+                snr=[bayes_comparison.LIMIT_SNR],
+            ),
+        },
+    ),
+)

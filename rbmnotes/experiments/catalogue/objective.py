@@ -1,0 +1,98 @@
+"""The objective: Theorem 1, and training on images."""
+
+from __future__ import annotations
+
+from rbmnotes.experiments import images, race, theorem1
+from rbmnotes.experiments.experiment import Experiment, Scale, grid
+
+_SCENARIOS = {scenario.name: scenario for scenario in theorem1.SCENARIOS}
+
+
+def _measure_theorem1(parameters, rng):
+    rbm = theorem1.draw_rbm(_SCENARIOS[parameters["scenario"]], parameters["d"], rng)
+    error, leading = theorem1.effective_error(rbm), theorem1.leading_error(rbm)
+    return {f"error_{k}": v for k, v in error.items()} | {
+        f"leading_{k}": v for k, v in leading.items()
+    }
+
+
+_TRAINING_GRID = grid(
+    name=images.METHODS,
+    learning_rate=images.LEARNING_RATES,
+    batch_size=images.BATCH_SIZES,
+    n_epochs=[30],
+)
+
+
+_RACE_GRID = grid(
+    name=race.METHODS,
+    learning_rate=race.RATES,
+    batch_size=race.BATCH_SIZES,
+    budget=[race.BUDGET],
+)
+
+
+_BASELINES = ({"name": "mean image"}, {"name": "PCA"})
+
+EXPERIMENTS = (
+    Experiment(
+        name="theorem1",
+        version=1,
+        description="Theorem 1: error of the effective likelihood and its gradients against d",
+        measure=_measure_theorem1,
+        scales={
+            "quick": Scale(grid(scenario=_SCENARIOS, d=[10, 100, 1000]), 5),
+            "paper": Scale(grid(scenario=_SCENARIOS, d=theorem1.SIZES), theorem1.N_INSTANCES),
+        },
+    ),
+    Experiment(
+        name="training",
+        version=1,
+        description="Fashion-MNIST: exact log-likelihood along training, every method on one grid",
+        measure=images.measure_training,
+        scales={
+            "quick": Scale(grid(name=images.METHODS, n_epochs=[1]), 1),
+            "paper": Scale(_TRAINING_GRID, 3),
+        },
+    ),
+    Experiment(
+        name="units",
+        version=2,
+        description="Fashion-MNIST: likelihood and seconds at 10, 16 and 20 hidden units (one job)",
+        measure=images.measure_units,
+        scales={
+            "quick": Scale(grid(name=["tangent"], k=[2, 4], n_epochs=[1]), 1),
+            "paper": Scale(
+                grid(name=["Theorem 1", "tangent"], k=[10, 16, 20], n_epochs=[5])
+                + grid(name=["exact"], k=[10, 16], n_epochs=[5]),
+                1,
+            ),
+        },
+    ),
+    Experiment(
+        name="race",
+        version=1,
+        description="Fashion-MNIST: exact log-likelihood against seconds, with peers (use one job)",
+        measure=race.measure_race,
+        scales={
+            "quick": Scale(
+                grid(name=race.METHODS, learning_rate=[0.1], batch_size=[500], budget=[0.5]), 1
+            ),
+            "paper": Scale(_RACE_GRID, 1),
+        },
+    ),
+    Experiment(
+        name="restoration",
+        version=1,
+        description="Fashion-MNIST: pixels wrong after restoring half and noisy images (Figure 3)",
+        measure=images.measure_restoration,
+        scales={
+            "quick": Scale(_BASELINES + grid(name=images.METHODS, n_epochs=[1]), 1),
+            "paper": Scale(
+                _BASELINES + grid(name=images.METHODS, n_epochs=[30]),
+                [1, 1] + [3] * len(images.METHODS),
+            ),
+        },
+        figure=3,
+    ),
+)

@@ -183,7 +183,7 @@ def law_times(alpha, snr, learning_rate, d, longest, draws=LAW_DRAWS, seed=0) ->
     alpha, snr, learning_rate, d
         As of :func:`rbmnotes.theory.emergence.linear_overlaps`; as many units as signals.
     longest : int
-        Longer times count as this.
+        Longer times count as this, and times below one step as one.
     draws, seed : int
         Number of random starts, and seed of their components.
 
@@ -194,7 +194,7 @@ def law_times(alpha, snr, learning_rate, d, longest, draws=LAW_DRAWS, seed=0) ->
     times = np.append(0.0, np.unique(np.geomspace(1, longest, 150).round()))
     starts = np.random.default_rng(seed).standard_normal((draws, len(snr), len(snr)))
     _, span = linear_overlaps(alpha, snr, learning_rate, d, times, starts)
-    return np.minimum(emergence_time(span, times), longest)
+    return np.clip(emergence_time(span, times), 1.0, longest)
 
 
 def unrecovered(beta: float, recovered) -> np.ndarray:

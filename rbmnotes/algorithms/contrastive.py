@@ -39,8 +39,8 @@ def contrastive_divergence(
     :func:`rbmnotes.gradient_descent`, and :func:`rbmnotes.dmft` with ``method="cd"`` predicts
     chains that start at the samples.
 
-    With mini-batches a sample enters a step with probability $\beta$, independently of other
-    samples and steps; its chain runs only then, and both terms are divided by $\beta$.
+    With mini-batches a sample enters a step with probability $\varpi$, independently of other
+    samples and steps; its chain runs only then, and both terms are divided by $\varpi$.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def contrastive_divergence(
     W_star : (d, r) array, optional
         Signals, only to record the overlaps.
     batch_fraction : float
-        $\beta$ in $(0,1]$.
+        $\varpi$ in $(0,1]$.
     keep_weights : bool
         Whether to keep the weights of every iteration.
     rng : int or numpy.random.Generator, optional

@@ -27,8 +27,8 @@ def gradient_descent(
     (:func:`rbmnotes.loss_gradient`): training takes $O(1)$ iterations at any $d$, and
     :func:`rbmnotes.dmft` predicts them for the same $\kappa$.
 
-    With mini-batches a sample enters a step with probability $\beta$, independently of other
-    samples and steps, and its term of the gradient is divided by $\beta$; the term of $\eta_2$,
+    With mini-batches a sample enters a step with probability $\varpi$, independently of other
+    samples and steps, and its term of the gradient is divided by $\varpi$; the term of $\eta_2$,
     which knows no samples, is kept as it is.
 
     Parameters
@@ -50,7 +50,7 @@ def gradient_descent(
     keep_weights : bool
         Whether to keep the weights of every iteration, for overlaps at two times.
     batch_fraction : float
-        $\beta$ in $(0,1]$.
+        $\varpi$ in $(0,1]$.
     rng : int or numpy.random.Generator, optional
         Seed or generator of the mini-batches.
 

@@ -111,9 +111,9 @@ def evaluate(
     moments : HiddenMoments
         Of $\eta_2$ at $W^\top W/d$.
     batch_fraction : float
-        Probability $\beta$ of a sample to enter; it then has the weight $1/\beta$.
+        Probability $\varpi$ of a sample to enter; it then has the weight $1/\varpi$.
     rng : numpy.random.Generator
-        Not used if $\beta=1$.
+        Not used if $\varpi=1$.
 
     Returns
     -------

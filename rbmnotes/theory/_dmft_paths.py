@@ -115,7 +115,7 @@ def advance_paths(paths: Paths, t: int, drift, factor, R, weight, hidden: Prior)
     R : (t + 1, t + 1, k, k) array
         Responses of the weights up to time $t$.
     weight : (N,) array
-        Weight of each path in step $t$: ones, or $\sigma/\beta$ for mini-batches.
+        Weight of each path in step $t$: ones, or $\sigma/\varpi$ for mini-batches.
     hidden : Prior
         Law of a hidden unit.
 

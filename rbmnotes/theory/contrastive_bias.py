@@ -21,7 +21,7 @@ CD is unbiased where $\Gamma=2\alpha\eta_2'(q)$: always for a Rademacher unit, s
 $E[s\tanh f|s]=E[\tanh^2f|s]$ makes $\Gamma=\alpha$; and for persistent chains, whose hidden units
 have the law $P_h(s)e^{qs^2/2}$ of the model.
 
-*Noise.* Linear deviations follow $\delta W\to(I-\kappa H)\,\delta W+\kappa\nu$ with
+*Noise.* Linear deviations follow $\delta W\to(I-\kappa H)\,\delta W+\kappa\upsilon$ with
 $H=\Gamma I-\frac1dX^\top F'X$. Since
 $\kappa^2[I-(I-\kappa H)^2]^{-1}=\frac\kappa2[H^{-1}+(\frac2\kappa I-H)^{-1}]$, their variances are
 

@@ -124,8 +124,8 @@ def dmft(
     $\Gamma^{(J)}_t=\alpha E[s_J\eta_1'(f_J)^\top+\eta_1''(f_J)]$ with $f_0=h^t$,
     $s_j\sim P(h|f_{j-1})$, $f_j=Qs_j+N(0,Q)$ over $J$ Gibbs cycles, and the weights get white noise
     of covariance $\Xi_t=\alpha E[\eta_1'(f_J)\eta_1'(f_J)^\top]$; visible units are Gaussian or
-    Rademacher. For mini-batches (ours) a sample enters a step with probability $\beta$,
-    independently of other samples and steps, and then with weight $1/\beta$.
+    Rademacher. For mini-batches (ours) a sample enters a step with probability $\varpi$,
+    independently of other samples and steps, and then with weight $1/\varpi$.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def dmft(
     cycles : int
         Gibbs cycles $J$ of contrastive divergence.
     batch_fraction : float
-        $\beta$ in $(0,1]$.
+        $\varpi$ in $(0,1]$.
     n_solves : int
         Number of independent complete solves; their spread gives the errors.
     sampling : {"sobol", "random"}

@@ -94,12 +94,12 @@ def linear_overlaps(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Return the overlaps that the linear law predicts from given starts.
 
-    At step $t$ the weights are $\sum_i\sqrt{\mathcal S_i}\,v_i\chi_i^\top$ plus noise of self
+    At step $t$ the weights are $\sum_i\sqrt{\mathcal G_i}\,v_i\chi_i^\top$ plus noise of self
     overlap $\mathcal NI$, where $v_i$, of squared norm $d$, is the eigenvector of signal $i$, with
     overlap $c_i$, $\chi_i\in\mathbb R^k$ the start's standard normal component along it, and
-    $\mathcal S_i=\frac1d(1+\kappa(x_i-\alpha))^{2t}$. So $M_i=c_i\sqrt{\mathcal S_i}\,\chi_i$ and
-    $Q=\mathcal NI+\sum_i\mathcal S_i\chi_i\chi_i^\top$. For one unit and one signal
-    $\cos^2=\frac{c^2\mathcal S\chi^2}{\mathcal S\chi^2+\mathcal N}$. The size of the start drops
+    $\mathcal G_i=\frac1d(1+\kappa(x_i-\alpha))^{2t}$. So $M_i=c_i\sqrt{\mathcal G_i}\,\chi_i$ and
+    $Q=\mathcal NI+\sum_i\mathcal G_i\chi_i\chi_i^\top$. For one unit and one signal
+    $\cos^2=\frac{c^2\mathcal G\chi^2}{\mathcal G\chi^2+\mathcal N}$. The size of the start drops
     out.
 
     Parameters

@@ -88,6 +88,15 @@ def test_verdicts_are_printed_as_they_are(path):
                 assert "disagree" in text
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_sliders_share_no_name_with_a_label(path):
+    """A label is an element of the page, too: by its name the slider's script would find that."""
+    text = path.read_text(encoding="utf-8")
+    labels = set(re.findall(r"\(([a-z0-9-]+)\)=", text))
+    sliders = set(re.findall(r'class=\\"rbm-slider\\" id=\\"([a-z0-9-]+)\\"', text))
+    assert sliders.isdisjoint(labels)
+
+
 def test_gallery_pictures_are_those_of_the_chapters():
     spec = importlib.util.spec_from_file_location("execute", ROOT / "tools" / "execute.py")
     execute = importlib.util.module_from_spec(spec)

@@ -543,7 +543,9 @@ def test_theorem_1_is_measured_beside_its_theory():
 
 
 def test_unknown_names_and_figures(monkeypatch):
-    with pytest.raises(ValueError, match="unknown experiment 'nope'; choose from theorem1, pca"):
+    with pytest.raises(
+        ValueError, match="unknown experiment 'nope'; choose from theorem1, training"
+    ):
         registry.experiment("nope")
     monkeypatch.setitem(registry.EXPERIMENTS, "toy", replace(TOY, figure=99))
     assert registry.figure(99).name == "toy"

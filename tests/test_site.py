@@ -102,6 +102,13 @@ def open_page(site, browser):
     assert problems == []
 
 
+PAGES = (
+    *("index", "notation", "rbm", "theorem1", "images", "spiked", "amp", "state_evolution"),
+    *("descent", "contrastive", "convergence", "gordon", "comparison", "bayes", "emergence"),
+    *("repulsion", "claims", "api"),
+)
+
+
 def test_front_page_loads_with_its_gallery(open_page):
     page = open_page("book/index.html")
     page.wait_for_selector("article h1")
@@ -146,26 +153,34 @@ def test_slider_moves_the_curve(open_page, path, name):
     assert page.locator(shown).first.get_attribute("d") == before
 
 
+@pytest.mark.parametrize("page_name", PAGES)
+def test_every_slider_shows_another_frame(open_page, page_name):
+    page = open_page(f"book/{page_name}.html")
+    for slider in page.locator("figure.rbm-slider").all():
+        frames = slider.locator("[data-frame]").all()
+        handle = slider.locator("input[type=range]")
+        for position, key in ((0, "Home"), (len(frames) - 1, "End")):
+            handle.press(key)
+            assert [f.is_visible() for f in frames] == [i == position for i in range(len(frames))]
+
+
 def test_animation_plays_and_stops(open_page):
     page = open_page("book/descent.html")
     button, value = page.get_by_role("button", name="Play", exact=True), "#descent-law-value"
-    before = page.inner_text(value)
+    shown = page.locator("#descent-law img[data-frame]:visible")
+    before, picture = page.inner_text(value), shown.get_attribute("src")
     button.click()
     page.wait_for_function(f"document.querySelector('{value}').textContent !== '{before}'")
-    assert page.locator("#descent-law img[data-frame]:visible").count() == 1
+    assert shown.count() == 1
+    assert shown.get_attribute("src") != picture
     page.get_by_role("button", name="Pause", exact=True).click()
     stopped = page.inner_text(value)
     page.wait_for_timeout(1000)
     assert page.inner_text(value) == stopped
 
 
-PAGES = (
-    *("index", "notation", "rbm", "theorem1", "images", "spiked", "amp", "state_evolution"),
-    *("descent", "convergence", "gordon", "claims", "api"),
-)
-
-
 @pytest.mark.parametrize("page_name", PAGES)
 def test_pages_fit_a_phone(open_page, page_name):
     page = open_page(f"book/{page_name}.html", width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("mjx-merror").count() == 0

@@ -28,10 +28,10 @@ from rbmnotes.theory.limits import (
 from rbmnotes.theory.state_evolution import fixed_point
 
 STRENGTHS = {
-    (2, "Rademacher"): (0.6, 0.8, 1.0, 1.2, 1.6),
-    (10, "Rademacher"): (0.8, 1.0, 1.2, 1.6),
-    (2, "Gaussian"): (1.2,),
-    (10, "Gaussian"): (1.2,),
+    (2, "Rademacher"): (0.6, 0.8, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0),
+    (10, "Rademacher"): (0.8, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0),
+    (2, "Gaussian"): (1.2, 1.6),
+    (10, "Gaussian"): (1.2, 1.6),
 }
 """Strengths by rank and law of the signals: some of the shared ones, to save time.
 

@@ -51,7 +51,7 @@ EXPERIMENTS = (
         measure=emergence.measure_power_law,
         predict=emergence.predict_power_law,
         scales={
-            "quick": Scale(grid(beta=[0.8], hidden=["gaussian"], d=[60]), 2),
+            "quick": Scale(grid(beta=[0.8], hidden=["gaussian"], d=[200]), 2),
             "paper": Scale(
                 grid(hidden=emergence.POWER_UNITS, beta=emergence.POWERS, d=[emergence.POWER_D]),
                 [emergence.POWER_INSTANCES] * 2 + [emergence.FROZEN_INSTANCES] * 2,

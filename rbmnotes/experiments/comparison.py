@@ -39,7 +39,7 @@ Fewer with Gaussian signals, as training an RBM does not see the law of the sign
 basis and the Bayes-optimal overlap depend on it.
 """
 
-CD_SNR = (0.8, 1.2, 1.6)
+CD_SNR = (0.8, 1.0, 1.2, 1.4, 1.6)
 """Strengths at which contrastive divergence runs too, on signals made of signs."""
 
 AMP_ITER, AMP_CHANGE = 200, 1e-5

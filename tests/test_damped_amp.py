@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import roots_hermitenorm
 
+import rbmnotes.theory._damped_evolution as module
 from rbmnotes import (
     Bernoulli,
     SpikedModel,
@@ -17,6 +18,7 @@ from rbmnotes import (
     informed_start,
     multiplier_step,
     proximal_map,
+    replicon_threshold,
     state_evolution,
 )
 from rbmnotes.experiments.evidence import compare_paths, extrapolate
@@ -209,3 +211,20 @@ def test_damping_does_not_move_the_replicon_line(damping):
             )
             settled[ratio] += fit.converged
     assert settled == {1.1: 0, 1.6: 5}
+
+
+def test_damping_ends_the_cycle_of_two_states_in_the_limit(monkeypatch):
+    # alpha = 100, a hundredth above the replicon line: alternation -1.07. With few Sobol points; the
+    # start's transient leaves the neighbourhood first
+    monkeypatch.setattr(module, "SOBOL_LOG2_POINTS", 9)
+    alpha = 100.0
+    snr = 1.01 * replicon_threshold(alpha)
+    point = fixed_point(alpha, snr)
+    start = [[point.m]], [[1.01 * point.q]], [[point.V]]
+    last = {}
+    for damping in (0.0, 0.3):
+        theory = state_evolution(SpikedModel(alpha, snr), *start, 25, damping=damping)
+        last[damping] = theory.Q[-4:, 0, 0] / point.q - 1
+    assert np.all(last[0.0][1:] * last[0.0][:-1] < 0)
+    assert np.abs(last[0.0]).min() > 0.1
+    assert np.abs(last[0.3]).max() < 0.01

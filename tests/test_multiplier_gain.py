@@ -79,7 +79,7 @@ def test_implicit_multiplier_on_data():
 
 
 def test_bad_input_is_refused_by_name():
-    with pytest.raises(ValueError, match="^update must be one of implicit, explicit, frozen"):
+    with pytest.raises(ValueError, match=r"^update must be one of implicit, explicit, frozen"):
         multiplier_gain(4.0, 1.6, "half")
-    with pytest.raises(ValueError, match="^alpha and snr must have a fixed point"):
+    with pytest.raises(ValueError, match=r"^alpha and snr must have a fixed point"):
         multiplier_gain(0.9, 1.6)

@@ -2,8 +2,8 @@ r"""State evolution with damping: the joint law of all iterates (ours).
 
 Damped weights $W^{t+1}=(1-\gamma)\,b^tV^{t+1}+\gamma W^t$ are a mixture of the fields $b^s$ of all
 earlier iterations, which are jointly Gaussian given the signals:
-$\frac1db^{t\top}b^s\to\hat M_t^\top\Lambda^2\hat M_s+\alpha E[g^tg^{s\top}]$. So their norm needs the
-law of pairs of iterations, where the iteration without damping needs that of single ones.
+$\frac1db^{t\top}b^s\to\hat M_t^\top\Lambda^2\hat M_s+\alpha E[g^tg^{s\top}]$. So their norm needs
+the law of pairs of iterations, where the iteration without damping needs that of single ones.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def test_damping_does_not_move_the_replicon_line(damping):
 
 
 def test_damping_ends_the_cycle_of_two_states_in_the_limit(monkeypatch):
-    # alpha = 100, a hundredth above the replicon line: alternation -1.07. With few Sobol points; the
+    # alpha = 100, a hundredth above the replicon line: alternation -1.07. Few Sobol points; the
     # start's transient leaves the neighbourhood first
     monkeypatch.setattr(module, "SOBOL_LOG2_POINTS", 9)
     alpha = 100.0

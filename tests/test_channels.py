@@ -7,17 +7,15 @@ from rbmnotes import pca_overlap
 from rbmnotes.experiments import channels
 from rbmnotes.experiments.evidence import extrapolate, rate
 
-SIZES = (100, 200, 400)
 
-
-def errors(channel, alpha=1.0, snr=1.5):
+def errors(channel, sizes, alpha=1.0, snr=1.5):
     return np.array(
         [
             [
                 channels.channel_error(channel, alpha, snr, d, np.random.default_rng([d, seed]))
-                for seed in range(40)
+                for seed in range(20)
             ]
-            for d in SIZES
+            for d in sizes
         ]
     )
 
@@ -25,19 +23,21 @@ def errors(channel, alpha=1.0, snr=1.5):
 @pytest.mark.parametrize(("alpha", "snr"), [(1.0, 1.5), (2.0, 1.0)])
 def test_error_of_a_smooth_channel_stays_bounded(alpha, snr):
     # the largest singular value of independent entries: correction of order d^{-2/3}
-    measured = errors(channels.saturating, alpha, snr)
+    sizes = (100, 200, 400)
+    measured = errors(channels.saturating, sizes, alpha, snr)
     theory = channels.smooth_error_limit(alpha, snr)
-    assert extrapolate(SIZES, measured, theory, power=2 / 3).verdict == "agrees"
+    assert extrapolate(sizes, measured, theory, power=2 / 3).verdict == "agrees"
     for wrong in (0.95 * theory, 1.05 * theory):
-        assert extrapolate(SIZES, measured, wrong, power=2 / 3).verdict == "disagrees"
+        assert extrapolate(sizes, measured, wrong, power=2 / 3).verdict == "disagrees"
 
 
 def test_error_of_a_sign_grows_more_slowly_than_the_noise():
     # as d^{1/4}, against d^{1/2}; the predicted factor up to 5 %, a correction of order d^{-1/2}
-    measured = errors(channels.one_bit)
-    assert rate(SIZES, measured, 0.25).verdict == "agrees"
-    assert rate(SIZES, measured, 0.5).verdict == "disagrees"
-    factor = measured.mean(axis=1) / np.array(SIZES) ** 0.25
+    sizes = channels.SIZES
+    measured = errors(channels.one_bit, sizes)
+    assert rate(sizes, measured, 0.25).verdict == "agrees"
+    assert rate(sizes, measured, 0.5).verdict == "disagrees"
+    factor = measured.mean(axis=1) / np.array(sizes) ** 0.25
     np.testing.assert_allclose(factor, channels.one_bit_error_limit(1.0, 1.5), rtol=0.05)
 
 

@@ -327,6 +327,35 @@ def test_corollary2_error_falls_at_its_rate(visible, entries, exponent):
     assert_falls_like(errors, exponent)
 
 
+def test_a_variance_that_is_not_in_the_penalty_does_not_converge():
+    # units of mean zero and variance 1.21: right with it, wrong with the penalty of variance one
+    visible = Discrete((-1.1, 1.1), (0.5, 0.5))
+
+    def make(d, rng):
+        return RBM(rng.uniform(-1.2, 1.2, (d, 2)), visible=visible)
+
+    def error(variance):
+        return lambda m: m.log_partition() - eta2(variance * m.W.T @ m.W / m.d)
+
+    assert_falls_like(errors_per_size(make, error(1.21)), -1.0)
+    slope, _ = slope_and_error(errors_per_size(make, error(1.0)))
+    assert slope > -0.1
+
+
+def test_constrained_training_is_training_on_centred_rows():
+    # eq. 45: on rows less their mean, a part of the weights along (1, ..., 1) only costs, and where
+    # there is none the two problems have the same loss and the same gradient across (1, ..., 1)
+    rng = np.random.default_rng(18)
+    X, W = rng.standard_normal((40, 9)) + 1.0, rng.standard_normal((9, 2))
+    centred = X - X.mean(axis=1, keepdims=True)
+    across = W - W.mean(axis=0)
+    for shift in ([0.3, -0.2], [-1.0, 0.0], [0.1, 0.4]):
+        assert loss(centred, across) < loss(centred, across + shift)
+    assert loss(centred, across) == pytest.approx(loss(X, across), abs=1e-12)
+    full, reduced = loss_gradient(X, across), loss_gradient(centred, across)
+    np.testing.assert_allclose(reduced, full - full.mean(axis=0), atol=1e-12)
+
+
 @pytest.mark.parametrize("visible", [Bernoulli(), COUNTS], ids=repr)
 def test_corollary2_without_the_mean_of_the_weights_does_not_converge(visible):
     def error_without_column_sums(machine):
@@ -357,18 +386,17 @@ def test_corollary2_errors_of_the_bias_gradients_fall_at_their_rate(
     assert_falls_like(errors_per_size(corollary2_machine(visible, entries), error), exponent)
 
 
-@pytest.mark.parametrize(
-    ("visible", "entries"),
-    [row[:2] for row in RATES if row[0] != COUNTS or row[1] == SKEWED],
-    ids=repr,
-)
+ACROSS = [(Bernoulli(), Rademacher()), (Bernoulli(), SKEWED), (COUNTS, SKEWED), (SKEWED, SKEWED)]
+
+
+@pytest.mark.parametrize(("visible", "entries"), ACROSS, ids=repr)
 def test_corollary2_error_of_the_gradient_in_W_falls_across_the_ones(visible, entries):
     # all rows share vbar times the error of <h>; without it 1/d if E(v - Ev)^3 = 0, else d^{-1/2}
     def error(machine):
         difference = machine.average().product - machine.average(exact=False).product
         return np.linalg.norm(difference - difference.mean(axis=0))
 
-    exponent = -1.0 if isinstance(visible, type(Bernoulli())) else -0.5
+    exponent = -1.0 if visible == Bernoulli() else -0.5
     assert_falls_like(errors_per_size(corollary2_machine(visible, entries), error), exponent)
 
 
@@ -484,7 +512,7 @@ def test_gap_closes_exponentially_in_the_field_not_in_its_square(k):
     W = np.random.default_rng(7).standard_normal((10, k))
     decay = {s: -np.log(spectral_gap(RBM(s * W))) for s in (0.1, 0.2, 5.0, 10.0)}
     assert decay[0.2] / decay[0.1] == pytest.approx(4.0, rel=0.02)
-    assert 2.0 < decay[10.0] / decay[5.0] < 2.5
+    assert 2.0 < decay[10.0] / decay[5.0] < 3.0
     if k == 1:  # the rate itself: |w|_1 + min_v |v w|, over the root of d
         v, _ = enumerate_states(Rademacher(), 10)
         limit = (np.abs(W).sum() + np.abs(v @ W).min()) / np.sqrt(10)

@@ -518,6 +518,28 @@ def test_gap_closes_exponentially_in_the_field_not_in_its_square(k):
         limit = (np.abs(W).sum() + np.abs(v @ W).min()) / np.sqrt(10)
         decay[9.0] = -np.log(spectral_gap(RBM(9.0 * W)))
         assert decay[10.0] - decay[9.0] == pytest.approx(limit, rel=0.05)
+    else:  # the numbers of the exercise's solution, two printed digits
+        printed = {0.25: 0.07, 0.5: 0.26, 1.0: 0.95, 2.0: 3.0, 4.0: 8.2, 8.0: 19.2}
+        for scale, value in printed.items():
+            measured = -np.log(spectral_gap(RBM(scale * W)))
+            assert measured == pytest.approx(value, abs=0.005 if value < 1 else 0.05)
+
+
+def test_reconstruction_ends_in_the_means_of_the_last_cycle():
+    """Its expectation is that of whole Gibbs cycles, and it moves with the hidden states only."""
+    rbm = random_rbm(Rademacher(), Rademacher(), d=4, k=2, seed=17, scale=1.5)
+    v, _, _, joint, _ = brute_force(rbm)
+    given_v = joint / joint.sum(axis=1, keepdims=True)
+    given_h = joint / joint.sum(axis=0)
+    means = given_h.T @ v  # of the visible units, by hidden state
+    start, observed = np.tile(v[5], (N_CHAINS, 1)), np.zeros(4, dtype=bool)
+    law = given_v[5]
+    for n_cycles in (1, 2, 3):
+        end = rbm.reconstruct(start, n_cycles, observed, rng=9)
+        distance = np.abs(end[:, None] - means).max(axis=2).min(axis=1)
+        assert distance.max() < 1e-12  # every row is the mean at one hidden state
+        assert np.abs(standard_scores(end, law @ means)).max() < 4.5
+        law = law @ given_h.T @ given_v
 
 
 def test_zero_cycles_return_an_equal_copy():

@@ -57,14 +57,13 @@ from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
-    equal_snr_pca_overlap,
-    haar_overlap,
     marchenko_pastur_density,
     outlier_eigenvalue,
     pca_overlap,
 )
 from rbmnotes.theory.moreau import moreau_average
 from rbmnotes.theory.optimum import GlobalOptimum, global_optimum
+from rbmnotes.theory.pca_basis import equal_snr_pca_overlap, haar_overlap
 from rbmnotes.theory.phase_diagram import (
     Branch,
     branches,

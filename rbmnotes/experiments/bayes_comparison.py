@@ -18,12 +18,8 @@ from rbmnotes.experiments.equal_signals import ALPHA, PRIORS_W
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian, Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.limits import (
-    bayes_overlap,
-    equal_snr_pca_overlap,
-    haar_overlap,
-    pca_overlap,
-)
+from rbmnotes.theory.limits import bayes_overlap, pca_overlap
+from rbmnotes.theory.pca_basis import equal_snr_pca_overlap, haar_overlap
 
 SNR = {2: (0.8, 0.9, 1.0, 1.2, 1.6, 2.0), 10: (0.9, 1.0, 1.2, 1.6, 2.0)}
 """Rank to strengths."""

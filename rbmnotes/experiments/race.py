@@ -19,7 +19,7 @@ from rbmnotes.experiments.peers import Ours, Rbms, ScikitLearn
 
 METHODS = {
     "Theorem 1": partial(Ours, method="effective"),
-    "tangent": partial(Ours, method="tangent"),
+    "tangent bound": partial(Ours, method="tangent"),
     "exact": partial(Ours, method="exact"),
     "CD-1": partial(Ours, method="cd"),
     "CD-10": partial(Ours, method="cd", cycles=10),

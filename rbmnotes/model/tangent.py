@@ -185,11 +185,10 @@ def tangent_bound(
     """
     tol = finite_real(tol, "tol", above=0.0)
     max_iter = positive_integer(max_iter, "max_iter")
-    points = TangentPoints(visible_bias)
-    for n_iter in range(1, max_iter + 1):
+    points, excess, n_iter = TangentPoints(visible_bias), np.inf, 0
+    while excess > tol and n_iter < max_iter:
         average, excess = points.average(W, visible_bias, hidden_bias, hidden)
-        if excess <= tol:
-            break
+        n_iter += 1
     return TangentBound(average, excess, excess <= tol, n_iter)
 
 

@@ -102,7 +102,7 @@ def trained():
     def score(epoch, rbm, seconds):
         scores.append(images.log_likelihoods(rbm, rn.fashion_mnist().test[:1000].astype(float)))
 
-    return images.train("tangent", 2, rng=3, callback=score).rbm, scores
+    return images.train("tangent bound", 2, rng=3, callback=score).rbm, scores
 
 
 def test_training_on_all_images_learns(trained):

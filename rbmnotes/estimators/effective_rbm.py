@@ -2,12 +2,17 @@ r"""The RBM trained on its effective likelihood, as a scikit-learn estimator (ou
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from rbmnotes._validation import positive_integer
 from rbmnotes.algorithms.rbm_training import RBMTraining
+from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.priors import Bernoulli
 
 LIKELIHOODS = ("effective", "tangent", "exact")
@@ -27,7 +32,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     batch_size : int
         Samples a step; all of them if there are fewer.
     n_iter : int
-        Passes over the data.
+        Passes over the data; none leave the machine as it starts.
     method : {"tangent", "effective", "exact"}
         Which likelihood to climb: Theorem 1's, the tighter bound at the same price, or the exact
         one, which costs as much times the number of features.
@@ -36,7 +41,8 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     verbose : int
         If not zero, print the mean log-likelihood after each pass.
     random_state : int or numpy.random.RandomState, optional
-        Of the start and the batches.
+        Of the start and the batches. If absent they differ from fit to fit; NumPy's global
+        generator is left alone.
 
     Attributes
     ----------
@@ -89,15 +95,23 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         self
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If training diverges, which ends it: the machine is that before the step which did.
         """
+        n_iter = positive_integer(self.n_iter, "n_iter", minimum=0)
         signs = self._signs(X, reset=True)
         self._begin(signs)
-        for _ in range(self.n_iter):
+        for _ in range(n_iter):
             self._epoch(signs)
+            if self.training_.diverged:
+                break
         return self
 
     def partial_fit(self, X, y=None):
-        """Pass over some more data once.
+        """Pass over some more data once, with `learning_rate` and `batch_size` as they are now.
 
         Parameters
         ----------
@@ -107,11 +121,29 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            Also if `n_components` or `method` are not those that training began with.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            As :meth:`fit`.
         """
         first = not hasattr(self, "training_")
         signs = self._signs(X, reset=first)
         if first:
             self._begin(signs)
+        for name, began in (("n_components", self.rbm_.k), ("method", self.training_.method)):
+            if getattr(self, name) != began:
+                raise ValueError(
+                    f"{name} was {began!r} when training began and is now "
+                    f"{getattr(self, name)!r}; fit begins anew"
+                )
+        self.training_.learning_rate = self.learning_rate
+        self.training_.batch_size = self.batch_size
         self._epoch(signs)
         return self
 
@@ -147,27 +179,42 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _begin(self, signs):
         if self.method not in LIKELIHOODS:
             raise ValueError(f"method must be one of {', '.join(LIKELIHOODS)}; got {self.method!r}")
-        self.random_state_ = check_random_state(self.random_state)
+        k = positive_integer(self.n_components, "n_components")
+        check_states(Bernoulli(), k, "n_components")
+        own = np.random.RandomState() if self.random_state is None else self.random_state
+        self.random_state_ = check_random_state(own)
         self.training_ = RBMTraining(
             signs,
-            self.n_components,
+            k,
             self.method,
             hidden=Bernoulli(),
             learning_rate=self.learning_rate,
-            batch_size=min(self.batch_size, len(signs)),
             rng=self.random_state_.randint(2**31),
+            means=True,
         )
+        self.training_.batch_size = self.batch_size
+        self._publish()
 
     def _epoch(self, signs):
         self.training_.epoch(signs)
+        self._publish()
+        if self.training_.diverged:
+            warnings.warn(
+                "training diverged: a step led to parameters above 1e6 and was undone; "
+                f"a learning_rate below {self.learning_rate:g} may help",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if self.verbose:
+            score = self.rbm_.log_likelihood(signs).mean() - self.rbm_.d * np.log(2.0)
+            print(f"[EffectiveRBM] log-likelihood {score:.3f} nats a sample")
+
+    def _publish(self):
         self.rbm_ = rbm = self.training_.rbm
         weights = rbm.W.T / np.sqrt(rbm.d)
         self.components_ = 2.0 * weights
         self.intercept_hidden_ = rbm.hidden_bias - weights.sum(axis=1)
         self.intercept_visible_ = 2.0 * rbm.visible_bias / np.sqrt(rbm.d)
-        if self.verbose:
-            score = rbm.log_likelihood(signs).mean() - rbm.d * np.log(2.0)
-            print(f"[EffectiveRBM] log-likelihood {score:.3f} nats a sample")
 
     def _signs(self, X, reset=False):
         """Map inputs to [-1, 1], or raise if they are not in [0, 1]."""

@@ -137,11 +137,22 @@ def test_parameters_set_before_partial_fit_count():
     assert 0.0 < np.abs(model.components_ - before).max() < 1e-7
     model.set_params(batch_size=50).partial_fit(X)
     assert model.training_.batch_size == 50
-    for name, value in (("n_components", 3), ("method", "exact")):
+    for name, value in (("n_components", 3), ("method", "effective")):
         with pytest.raises(ValueError, match=f"^{name} was .* when training began"):
             copy.deepcopy(model).set_params(**{name: value}).partial_fit(X)
     with pytest.raises(ValueError, match=r"^learning_rate must"):
         model.set_params(learning_rate=0.0).partial_fit(X)
+
+
+def test_the_default_is_exact_where_that_is_affordable():
+    X = bits(30, 4)
+    for k, chosen in ((1, "exact"), (12, "exact"), (13, "tangent")):
+        one, other = (
+            EffectiveRBM(k, n_iter=1, random_state=0, **options).fit(X)
+            for options in ({}, {"method": chosen})
+        )
+        assert one.training_.method == chosen
+        np.testing.assert_array_equal(one.components_, other.components_)
 
 
 def test_a_first_batch_of_one_row_does_not_fix_the_batch_size():

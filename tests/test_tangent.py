@@ -22,6 +22,16 @@ def draw(rng, scale=2.0):
     )
 
 
+@HIDDEN
+@pytest.mark.parametrize("seed", range(5))
+def test_it_is_a_bound_at_any_points(hidden, seed):
+    W, a, b, points = draw(seed)
+    exact = rn.RBM(W, a, b, hidden=hidden).log_partition()
+    for factor in (0.0, 0.3, 1.0, 3.0):
+        bound = tangent_average(W, a, b, factor * points, hidden)[0].log_partition
+        assert bound >= exact - 1e-12
+
+
 def random_machine(rng):
     """Of any size up to 30 by 5, with fields from small to very large; where the points start."""
     rng = np.random.default_rng((15, rng))

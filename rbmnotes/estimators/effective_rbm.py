@@ -17,6 +17,9 @@ from rbmnotes.model.priors import Bernoulli
 
 LIKELIHOODS = ("effective", "tangent", "exact")
 
+EXACT_UNITS = 12
+"""Up to so many hidden units the exact likelihood is what ``method="auto"`` climbs."""
+
 
 class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Bernoulli RBM trained without sampling; a drop-in for scikit-learn's ``BernoulliRBM``.
@@ -33,9 +36,11 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Samples a step; all of them if there are fewer.
     n_iter : int
         Passes over the data; none leave the machine as it starts.
-    method : {"tangent", "effective", "exact"}
-        Which likelihood to climb: Theorem 1's, the tighter bound at the same price, or the exact
-        one, which costs as much times the number of features.
+    method : {"auto", "effective", "tangent", "exact"}
+        Which likelihood to climb: Theorem 1's, the tighter bound at nearly the same price, or the
+        exact one, which costs as much times the number of features. By default the exact one up to
+        12 hidden units, where it is both affordable and the best by far, and the tangent bound
+        beyond.
     clip : bool
         Whether to clip inputs outside $[0,1]$, which otherwise are refused.
     verbose : int
@@ -70,7 +75,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         learning_rate=0.1,
         batch_size=100,
         n_iter=10,
-        method="tangent",
+        method="auto",
         clip=False,
         verbose=0,
         random_state=None,
@@ -136,11 +141,12 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         signs = self._signs(X, reset=first)
         if first:
             self._begin(signs)
-        for name, began in (("n_components", self.rbm_.k), ("method", self.training_.method)):
-            if getattr(self, name) != began:
+        began = {"n_components": self.rbm_.k, "method": self.training_.method}
+        for name, now in (("n_components", self.n_components), ("method", self._likelihood())):
+            if now != began[name]:
                 raise ValueError(
-                    f"{name} was {began!r} when training began and is now "
-                    f"{getattr(self, name)!r}; fit begins anew"
+                    f"{name} was {began[name]!r} when training began and is now {now!r}; fit "
+                    "begins anew"
                 )
         self.training_.learning_rate = self.learning_rate
         self.training_.batch_size = self.batch_size
@@ -177,8 +183,6 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return self.rbm_.k
 
     def _begin(self, signs):
-        if self.method not in LIKELIHOODS:
-            raise ValueError(f"method must be one of {', '.join(LIKELIHOODS)}; got {self.method!r}")
         k = positive_integer(self.n_components, "n_components")
         check_states(Bernoulli(), k, "n_components")
         own = np.random.RandomState() if self.random_state is None else self.random_state
@@ -186,7 +190,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.training_ = RBMTraining(
             signs,
             k,
-            self.method,
+            self._likelihood(),
             hidden=Bernoulli(),
             learning_rate=self.learning_rate,
             rng=self.random_state_.randint(2**31),
@@ -194,6 +198,14 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         )
         self.training_.batch_size = self.batch_size
         self._publish()
+
+    def _likelihood(self):
+        if self.method == "auto":
+            return "exact" if self.n_components <= EXACT_UNITS else "tangent"
+        if self.method not in LIKELIHOODS:
+            known = ", ".join(("auto", *LIKELIHOODS))
+            raise ValueError(f"method must be one of {known}; got {self.method!r}")
+        return self.method
 
     def _epoch(self, signs):
         self.training_.epoch(signs)

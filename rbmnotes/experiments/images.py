@@ -27,7 +27,7 @@ LEARNING_RATES, BATCH_SIZES = (0.03, 0.1, 0.3), (100, 500)
 
 RECIPES = {
     "Theorem 1": {"learning_rate": 0.1, "batch_size": 500},
-    "tangent bound": {"learning_rate": 0.3, "batch_size": 100},
+    "tangent bound": {"learning_rate": 0.1, "batch_size": 100},
     "exact": {"learning_rate": 0.3, "batch_size": 100},
     "CD-1": {"learning_rate": 0.1, "batch_size": 500},
     "CD-10": {"learning_rate": 0.03, "batch_size": 100},

@@ -312,11 +312,11 @@ class RBM:
         return eta1(fields, self.hidden) + X @ self.visible_bias / np.sqrt(self.d)
 
     def _log_base(self, X):
-        """Log probability or density of the samples under $P_v$."""
+        r"""Return $\log P_v(x)$ of each sample."""
         if isinstance(self.visible, Gaussian):
             return norm.logpdf(X).sum(axis=1)
         if not isinstance(self.visible, Discrete):
-            raise ValueError(f"absolute needs discrete or Gaussian units; got {self.visible!r}")
+            raise ValueError(f"absolute=True needs discrete or Gaussian units: {self.visible!r}")
         found = X[..., None] == np.array(self.visible.support)
         if not found.any(axis=-1).all():
             raise ValueError(f"X must hold points of {self.visible!r} only, for absolute=True")

@@ -106,6 +106,21 @@ def test_the_best_points_against_a_general_minimiser(seed):
         assert exact - 1e-9 <= found.average.log_partition <= best + tol + 1e-9
 
 
+def test_the_excess_is_the_most_that_convexity_allows():
+    """Steepest descent of the linearisation at the points, to a corner of the cube of slopes."""
+    W, a, b, hidden = random_machine(7)
+    points = TangentPoints(a)
+    for _ in range(10):
+        at = np.sqrt(points._squares)
+        _, excess = points.average(W, a, b, hidden)
+        if np.array_equal(np.sqrt(points._kept), at):  # the step was kept
+            gradient = 0.5 * (tangent_average(W, a, b, at, hidden)[1] - at**2)
+            slopes = np.tanh(at) / at
+            furthest = np.where(gradient > 0.0, 0.0, 1.0)
+            assert excess == pytest.approx(gradient @ (slopes - furthest), rel=1e-12)
+            assert excess > 0.0
+
+
 def test_points_follow_a_machine_that_moves():
     """At every step those used are no worse, for the machine at hand, than those used before."""
     rng = np.random.default_rng(4)

@@ -89,7 +89,9 @@ EXPERIMENTS = (
         measure=race.measure_cost,
         scales={
             "quick": Scale(grid(k=[10], batch_size=[500]), 1),
-            "paper": Scale(grid(k=[10, 16, 20], batch_size=images.BATCH_SIZES), 5),
+            "paper": Scale(
+                grid(k=[10], batch_size=[100]) + grid(k=[10, 16, 20], batch_size=[500]), 5
+            ),
         },
     ),
     Experiment(

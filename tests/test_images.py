@@ -174,7 +174,7 @@ def test_stored_restorations_are_what_is_said_of_figure_3():
     """Theorem 1's machine less CD-1's, percent of the pixels wrong; three seeds of each."""
     table = load_results("restoration", "paper")
     by = ["name", "restored_by", "task"]
-    errors = 100 * table.groupby(by, sort=False).error.mean()
+    errors = 100 * table.groupby(by).error.mean()
     less = {way: errors["Theorem 1", way] - errors["CD-1", way] for way in ("posterior", "gibbs")}
     halves, noises = [*images.OCCLUSIONS], [f"noise {share}" for share in images.NOISE]
     assert less["posterior"][halves].max() < 0.2
@@ -187,6 +187,7 @@ def test_stored_scores_are_what_is_said_of_training():
     """Nats an image: Theorem 1 < tangent bound < exact, and the bound at least as good as CD."""
     table = load_results("training", "paper")
     last = table[table.epoch == table.n_epochs].set_index(["name", "learning_rate", "batch_size"])
+    last = last.sort_index()
     scores = {
         name: last.exact.loc[(name, *images.RECIPES[name].values())] for name in images.METHODS
     }

@@ -131,5 +131,22 @@ def signs(value, name: str, width: int | None = None, means: bool = False) -> np
         allowed = (part >= -1) & (part <= 1) if means else np.abs(part) == 1
         if not allowed.all():
             kind = "values from -1 to +1" if means else "only -1 and +1"
-            raise ValueError(f"{name} must hold {kind}; it also holds {part[~allowed][0]}")
+            remedy = "" if means else f" (of zeros and ones, pass 2 * {name} - 1)"
+            raise ValueError(f"{name} must hold {kind}; it also holds {part[~allowed][0]}{remedy}")
+    return array
+
+
+def pixels(value, name: str, width: int | None = None, means: bool = False) -> np.ndarray:
+    """Return :func:`signs` or means in between, but refuse what looks like values from 0 to 1.
+
+    Zero, as a mean, says that nothing is known of a pixel. With `means` that is what is meant.
+    """
+    array = signs(value, name, width, means=True)
+    rows = max(1, 2**18 // array.shape[1])
+    parts = (array[first : first + rows] for first in range(0, len(array), rows))
+    if not means and all(part.min() >= 0 for part in parts) and array.min() < 1:
+        raise ValueError(
+            f"{name} must hold values from -1 to +1, but has no negative one, as if they were from "
+            f"0 to 1: pass 2 * {name} - 1, or means=True if zero stands for an unknown pixel"
+        )
     return array

@@ -179,7 +179,7 @@ def test_rbm_benchmark_runs():
     epochs = [row.work.removesuffix(": epoch") for row in rows if row.work.endswith(": epoch")]
     scores = [row for row in rows if "exact test log-likelihood" in row.work]
     targets = {row.work: row.target for row in rows if row.target}
-    assert {"CD-1", "CD-10", "PCD-1", "Theorem 1", "tangent", "exact"} <= {*epochs}
+    assert {"CD-1", "CD-10", "PCD-1", "Theorem 1", "tangent bound", "exact"} <= {*epochs}
     assert len(scores) == 2 * len(epochs)
     assert len(rows) == len(epochs) + len(scores) + len(targets) + 3  # the rest: more hidden units
     if "scikit-learn" in epochs:

@@ -1,17 +1,23 @@
 """The estimator: scikit-learn's own checks, its conventions, and exact probabilities."""
 
+import copy
+import pickle
+import warnings
 from itertools import product
 
+import joblib
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is an optional dependency")
 
 from scipy.special import expit
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import check_random_state
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from rbmnotes.estimators import effective_rbm
@@ -99,6 +105,105 @@ def test_partial_fit_goes_on_where_fit_stopped():
     np.testing.assert_array_equal(whole.components_, fresh.components_)
 
 
+def by_joblib(model, folder):
+    joblib.dump(model, folder / "model.joblib")
+    return joblib.load(folder / "model.joblib")
+
+
+COPIES = {
+    "deepcopy": lambda model, _: copy.deepcopy(model),
+    "pickle": lambda model, _: pickle.loads(pickle.dumps(model)),
+    "joblib": by_joblib,
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("way", COPIES.values(), ids=COPIES)
+def test_a_copy_trains_on_as_the_original_does(way, method, tmp_path):
+    X = bits(200, 5)
+    model = EffectiveRBM(2, n_iter=2, method=method, random_state=4).fit(X)
+    twin, before = way(model, tmp_path), model.components_
+    for one in (model, twin):
+        one.partial_fit(X).partial_fit(X)
+    np.testing.assert_array_equal(model.components_, twin.components_)
+    assert np.abs(twin.components_ - before).max() > 1e-3
+
+
+def test_parameters_set_before_partial_fit_count():
+    X = bits(200, 5)
+    model = EffectiveRBM(2, n_iter=1, random_state=4).fit(X)
+    before = model.components_
+    model.set_params(learning_rate=1e-9).partial_fit(X)
+    assert 0.0 < np.abs(model.components_ - before).max() < 1e-7
+    model.set_params(batch_size=50).partial_fit(X)
+    assert model.training_.batch_size == 50
+    for name, value in (("n_components", 3), ("method", "effective")):
+        with pytest.raises(ValueError, match=f"^{name} was .* when training began"):
+            copy.deepcopy(model).set_params(**{name: value}).partial_fit(X)
+    with pytest.raises(ValueError, match=r"^learning_rate must"):
+        model.set_params(learning_rate=0.0).partial_fit(X)
+
+
+def test_the_default_is_exact_where_that_is_affordable():
+    X = bits(30, 4)
+    for k, chosen in ((1, "exact"), (12, "exact"), (13, "tangent")):
+        one, other = (
+            EffectiveRBM(k, n_iter=1, random_state=0, **options).fit(X)
+            for options in ({}, {"method": chosen})
+        )
+        assert one.training_.method == chosen
+        np.testing.assert_array_equal(one.components_, other.components_)
+
+
+def test_a_first_batch_of_one_row_does_not_fix_the_batch_size():
+    X = bits(301, 5)
+    few = EffectiveRBM(2, random_state=0).partial_fit(X[:1])
+    assert few.training_.batch_size == 100
+    steps = few.training_._optimizer.n_steps
+    few.partial_fit(X[1:])
+    assert few.training_._optimizer.n_steps == steps + 3
+
+
+def test_no_passes_leave_the_start():
+    X = bits(50, 4)
+    model = EffectiveRBM(2, n_iter=0, random_state=0).fit(X)
+    assert model.transform(X).shape == (50, 2)
+    assert np.abs(model.components_).max() < 1.0
+    once = EffectiveRBM(2, n_iter=1, random_state=0).fit(X)
+    np.testing.assert_array_equal(model.partial_fit(X).components_, once.components_)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_divergence_is_said(method):
+    X = bits(50, 4)
+    model = EffectiveRBM(2, learning_rate=1e9, method=method, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="training diverged: .* learning_rate below 1e"):
+        model.fit(X)
+    assert np.all(np.isfinite(model.score_samples(X)))
+    with pytest.warns(ConvergenceWarning, match="training diverged"):
+        model.partial_fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EffectiveRBM(2, method=method, random_state=0).fit(X)
+
+
+def test_numpys_global_generator_is_left_alone():
+    X = bits(50, 4)
+    shared = check_random_state(None)
+    state = shared.get_state()[1].copy()
+    one, other = (EffectiveRBM(2, n_iter=1).fit(X) for _ in range(2))
+    one.gibbs(X)
+    np.testing.assert_array_equal(shared.get_state()[1], state)
+    assert np.any(one.components_ != other.components_)
+
+
+def test_bright_samples_are_no_signs_of_zeros_and_ones():
+    """Inputs from a half to one are mapped to means from zero to one."""
+    X = 0.5 + 0.5 * bits(50, 4)
+    model = EffectiveRBM(2, n_iter=1, random_state=0).fit(X)
+    assert np.all(np.isfinite(model.partial_fit(X).components_))
+
+
 def test_it_works_in_a_pipeline_and_a_search():
     X = bits(200, 6)
     y = X[:, 0]
@@ -139,7 +244,11 @@ def test_bad_input_is_refused_with_the_reason(X, words):
 def test_bad_parameters_are_refused_with_the_reason():
     X = bits(10, 4)
     for options, words in (
-        ({"n_components": 0}, "^k must"),
+        ({"n_components": 0}, "^n_components must"),
+        ({"n_components": 27}, "^n_components must leave at most"),
+        ({"batch_size": 0}, "^batch_size must"),
+        ({"batch_size": "all"}, "^batch_size must"),
+        ({"n_iter": -1}, "^n_iter must"),
         ({"method": "cd"}, "^method must"),
         ({"learning_rate": -1.0}, "^learning_rate must"),
     ):

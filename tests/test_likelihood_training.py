@@ -1,3 +1,7 @@
+import copy
+import pickle
+
+import joblib
 import numpy as np
 import pytest
 from helpers import assert_threads_do_not_matter, enumerate_states, standard_scores
@@ -532,6 +536,97 @@ def test_training_can_be_continued_where_it_stopped():
         at_once = train_rbm(X, 2, n_epochs=4, **options)
         np.testing.assert_array_equal(training.rbm.W, at_once.rbm.W)
         np.testing.assert_array_equal(sizes, at_once.history.gradient_size)
+
+
+def by_joblib(training, folder):
+    joblib.dump(training, folder / "training.joblib")
+    return joblib.load(folder / "training.joblib")
+
+
+COPIES = {
+    "deepcopy": lambda training, _: copy.deepcopy(training),
+    "pickle": lambda training, _: pickle.loads(pickle.dumps(training)),
+    "joblib": by_joblib,
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("way", COPIES.values(), ids=COPIES)
+def test_a_copy_trains_on_as_the_original_does(way, method, tmp_path):
+    X = signs(60, 6)
+    training = RBMTraining(X, 2, method, batch_size=20, rng=3)
+    training.epoch(X)
+    twin, before = way(training, tmp_path), training.rbm
+    sizes = [[one.epoch(X) for _ in range(3)] for one in (training, twin)]
+    assert sizes[0] == sizes[1]
+    for name in ("W", "visible_bias", "hidden_bias"):
+        np.testing.assert_array_equal(getattr(training.rbm, name), getattr(twin.rbm, name))
+        assert np.abs(getattr(twin.rbm, name) - getattr(before, name)).max() > 1e-3
+    training.epoch(X)  # neither moves the other
+    assert np.any(training.rbm.W != twin.rbm.W)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [1, 37])
+def test_few_samples_make_one_batch_by_default(method, n):
+    X = signs(n, 5)
+    result = train_rbm(X, 2, method, n_epochs=3, rng=0)
+    assert result.n_epochs == 3
+    if method in ("effective", "tangent", "exact"):  # the others draw their chains at the start
+        again = train_rbm(X, 2, method, n_epochs=3, rng=0, batch_size=n)
+        np.testing.assert_array_equal(vector(result), vector(again))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_few_samples_at_first_do_not_fix_the_batch(method, monkeypatch):
+    visited = []
+    training = RBMTraining(signs(1, 5), 2, method, rng=0)
+    ascend = type(training._ascent).__call__
+
+    def spy(self, X, rows, parameters, gradient):
+        visited.append(len(rows))
+        ascend(self, X, rows, parameters, gradient)
+
+    monkeypatch.setattr(type(training._ascent), "__call__", spy)
+    training.epoch(signs(1, 5))
+    training.epoch(signs(250, 5))
+    assert visited == [1, 100, 100]
+
+
+def test_rate_and_batch_may_be_set_between_epochs():
+    X = signs(60, 6)
+    training = RBMTraining(X, 2, "exact", batch_size=60, rng=3)
+    training.learning_rate, before = 1e-9, training.rbm.W
+    training.epoch(X)
+    assert 0.0 < np.abs(training.rbm.W - before).max() < 1.1e-9
+    assert (training.learning_rate, training.batch_size) == (1e-9, 60)
+    for name, value in (("learning_rate", 0.0), ("batch_size", 0), ("batch_size", 2.5)):
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            setattr(training, name, value)
+    chains = RBMTraining(X, 2, "pcd", batch_size=20, rng=3)
+    with pytest.raises(ValueError, match=r"^batch_size must be at most the number of chains, 20"):
+        chains.batch_size = 21
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ["int64", "int8", "float", "shades"])
+def test_zeros_and_ones_are_refused_with_the_remedy(method, kind):
+    X = np.random.default_rng(0).random((30, 5))
+    X = X if kind == "shades" else (X > 0.5).astype(kind)
+    with pytest.raises(ValueError, match=r"^X must .*pass 2 \* X - 1"):
+        train_rbm(X, 2, method)
+    training = RBMTraining(signs(30, 5), 2, method)
+    with pytest.raises(ValueError, match=r"^X must .*pass 2 \* X - 1"):
+        training.epoch(X)
+    if method in ("effective", "tangent", "exact"):
+        assert train_rbm(X, 2, method, means=True, n_epochs=1).n_epochs == 1
+        with pytest.raises(ValueError, match=r"^X must .*pass 2 \* X - 1"):
+            independent_start(X, 2)
+        assert np.all(independent_start(X, 2, means=True).visible_bias > 0)
+
+
+def test_ones_alone_are_signs():
+    assert train_rbm(np.ones((30, 4)), 2, "exact", n_epochs=1).n_epochs == 1
 
 
 def test_training_goes_on_with_fewer_samples_than_a_batch():

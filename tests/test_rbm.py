@@ -64,6 +64,26 @@ def test_exact_likelihood_against_all_visible_states(visible, d, hidden, biases)
     np.testing.assert_allclose(log_likelihood, np.log(joint.sum(axis=1) / p_v), atol=1e-11)
 
 
+@pytest.mark.parametrize("visible", [Rademacher(), Bernoulli(), UNEVEN], ids=repr)
+def test_absolute_likelihoods_are_log_probabilities(visible):
+    rbm = random_rbm(visible, Bernoulli(), 5)
+    v, p_v = enumerate_states(visible, 5)
+    absolute = rbm.log_likelihood(v, absolute=True)
+    assert np.exp(absolute).sum() == pytest.approx(1.0, abs=1e-12)
+    np.testing.assert_allclose(absolute, rbm.log_likelihood(v) + np.log(p_v), atol=1e-12)
+    with pytest.raises(ValueError, match=r"^X must hold points of .* only"):
+        rbm.log_likelihood(0.7 * v, absolute=True)
+
+
+def test_absolute_likelihood_of_gaussian_units_is_a_log_density():
+    """Without weights the units are normal with the means a / sqrt(d)."""
+    a = np.array([0.3, -1.0, 2.0])
+    rbm = RBM(np.zeros((3, 1)), a, visible=Gaussian())
+    X = np.random.default_rng(0).standard_normal((10, 3))
+    expected = multivariate_normal(a / np.sqrt(3)).logpdf(X)
+    np.testing.assert_allclose(rbm.log_likelihood(X, absolute=True), expected, atol=1e-12)
+
+
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
 def test_exact_partition_for_every_split_of_the_hidden_units(k):
     # the states are visited in blocks: odd, even and single units take different shapes

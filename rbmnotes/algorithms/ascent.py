@@ -8,20 +8,36 @@ from rbmnotes.algorithms._gibbs_kernels import chain_words, contrastive_sums, ro
 from rbmnotes.model.objective import effective_average, likelihood_gradient
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.sign_average import MAX_FIELD, largest_field, sign_average
-from rbmnotes.model.tangent import tangent_average
+from rbmnotes.model.tangent import TangentPoints
 from rbmnotes.model.tilted import law_arrays
 
 BLOCKS = 8  # of rows of a batch; fixed, so that sums do not depend on the number of threads
 
 
 class Parameters:
-    """The transposed weights and the biases, as views of one vector for the optimizer."""
+    """The transposed weights and the biases, as views of one vector for the optimizer.
+
+    The views are made when asked for: a copy or a pickle of stored ones would lose their tie to
+    the vector.
+    """
 
     def __init__(self, vector, d, k):
-        self.vector = vector
-        self.W_T = vector[: k * d].reshape(k, d)
-        self.visible_bias = vector[k * d : k * d + d]
-        self.hidden_bias = vector[k * d + d :]
+        self.vector, self.d, self.k = vector, d, k
+
+    @property
+    def W_T(self) -> np.ndarray:
+        """Transposed weights, (k, d)."""
+        return self.vector[: self.k * self.d].reshape(self.k, self.d)
+
+    @property
+    def visible_bias(self) -> np.ndarray:
+        """Visible biases, (d,)."""
+        return self.vector[self.k * self.d :][: self.d]
+
+    @property
+    def hidden_bias(self) -> np.ndarray:
+        """Hidden biases, (k,)."""
+        return self.vector[(self.k + 1) * self.d :]
 
     @classmethod
     def of(cls, rbm):
@@ -62,9 +78,8 @@ class LikelihoodAscent:
                 return sign_average(W, a, b, self.hidden)
             return RBM(W, a, b, hidden=self.hidden).average()
         if self.points is None:
-            self.points = np.abs(a) / np.sqrt(len(a))
-        average, self.points = tangent_average(W, a, b, self.points, self.hidden)
-        return average
+            self.points = TangentPoints(a)
+        return self.points.average(W, a, b, self.hidden)[0]
 
 
 class ContrastiveAscent:

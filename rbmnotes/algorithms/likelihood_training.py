@@ -67,11 +67,12 @@ def train_rbm(
     cycles: int = 1,
     hidden: Prior = Bernoulli(),
     learning_rate: float = 0.02,
-    batch_size: int = 100,
+    batch_size: int | None = None,
     n_epochs: int = 10,
     rng=None,
     start: RBM | None = None,
     callback: Callable[[int, RBM, float], object] | None = None,
+    means: bool = False,
 ) -> TrainingResult:
     r"""Train an RBM with Rademacher visible units by Adam on mini-batches.
 
@@ -79,8 +80,8 @@ def train_rbm(
     wait for the next epoch. With $B$ the batch size, a batch contributes the gradient of
 
     * ``"effective"``: $\frac1B\log\tilde L$ (paper eqs. 8-10, 46-48), at a cost of $m^k$;
-    * ``"tangent"``: a tighter lower bound at the same price
-      (:func:`rbmnotes.model.tangent.tangent_average`, ours);
+    * ``"tangent"``: a tighter lower bound at nearly the same price (ours); its points follow the
+      machine, one step a batch (:class:`rbmnotes.model.tangent.TangentPoints`);
     * ``"exact"``: $\frac1B\log L$, by a sum over the $m^k$ hidden states, at a cost of $m^kd$;
 
     or its estimate, with $E[v\,E[h|v]^\top]$ and so on taken from
@@ -95,7 +96,8 @@ def train_rbm(
     ----------
     X : (n, d) array of -1 and +1
         Data, one sample a row; an ``int8`` array is not copied. Except for the last two methods
-        also means in between, such as shades of grey.
+        also means in between, such as shades of grey. Values from 0 to 1 become such as
+        ``2 * X - 1``.
     k : int
         Number of hidden units.
     method : {"effective", "tangent", "exact", "cd", "pcd"}
@@ -107,8 +109,8 @@ def train_rbm(
     learning_rate : float
         About the distance that a parameter moves in a step; weights are of order one, with fields
         $XW/\sqrt d$.
-    batch_size : int
-        At most n.
+    batch_size : int, optional
+        At most n; if absent 100, or all samples if they are fewer.
     n_epochs : int
         Number of passes through the data.
     rng : int or numpy.random.Generator, optional
@@ -118,6 +120,9 @@ def train_rbm(
     callback : callable, optional
         Called as ``callback(epoch, rbm, seconds)`` after every epoch, counted from one, with the
         training time so far; a true value ends the training.
+    means : bool
+        Whether data without any negative value are meant as they are, zero for a pixel of which
+        nothing is known. They are refused otherwise, as zeros and ones, or shades from 0 to 1.
 
     Returns
     -------
@@ -142,8 +147,9 @@ def train_rbm(
         batch_size=batch_size,
         rng=rng,
         start=start,
+        means=means,
     )
-    X = check_data(X, method)
+    X = check_data(X, method, means)
     seconds, sizes, total, message = [], [], 0.0, f"{n_epochs} epochs done"
     for epoch in range(1, n_epochs + 1):
         began = time.perf_counter()

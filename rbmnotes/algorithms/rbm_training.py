@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rbmnotes._validation import finite_real, positive_integer, random_generator, signs
+from rbmnotes._validation import finite_real, pixels, positive_integer, random_generator, signs
 from rbmnotes.algorithms.adam import Adam
 from rbmnotes.algorithms.ascent import ContrastiveAscent, LikelihoodAscent, Parameters
 from rbmnotes.algorithms.starts import independent_start
@@ -15,12 +15,15 @@ from rbmnotes.model.rbm import RBM
 CHAIN_METHODS = ("cd", "pcd")
 METHODS = ("effective", "tangent", "exact", *CHAIN_METHODS)
 LARGEST_PARAMETER = 1e6
+BATCH_SIZE = 100
+"""Samples a step if the user does not say, or all there are if they are fewer."""
 
 
 class RBMTraining:
     """Training that can be continued, epoch by epoch, with the memory of its optimizer.
 
-    Parameters are those of :func:`rbmnotes.train_rbm`, which says what they mean.
+    Parameters are those of :func:`rbmnotes.train_rbm`, which says what they mean. A copy, also by
+    way of pickle or joblib, goes on exactly as the original does.
 
     Attributes
     ----------
@@ -28,6 +31,10 @@ class RBMTraining:
         The machine as it is now.
     diverged : bool
         Whether a parameter exceeded ``1e6`` or was not finite; the step that did it is undone.
+    method : str
+        What it climbs.
+    learning_rate, batch_size
+        May be set anew between epochs; there are never more samples in a batch than chains.
     """
 
     def __init__(
@@ -39,32 +46,34 @@ class RBMTraining:
         cycles: int = 1,
         hidden: Prior = Bernoulli(),
         learning_rate: float = 0.02,
-        batch_size: int = 100,
+        batch_size: int | None = None,
         rng=None,
         start: RBM | None = None,
+        means: bool = False,
     ):
         _check_law(hidden, k := positive_integer(k, "k"), method)
-        X = check_data(X, method)
+        self.method, self._hidden, self._means = method, hidden, means
+        X = self._check(X)
         n, d = X.shape
-        cycles, batch_size = (
-            positive_integer(cycles, "cycles"),
-            positive_integer(batch_size, "batch_size"),
-        )
-        if batch_size > n:
+        cycles = positive_integer(cycles, "cycles")
+        size = positive_integer(BATCH_SIZE if batch_size is None else batch_size, "batch_size")
+        if batch_size is not None and batch_size > n:
             raise ValueError(
                 f"batch_size must be at most the number of samples, {n}; got {batch_size}"
             )
         self._optimizer = Adam(finite_real(learning_rate, "learning_rate", above=0.0))
         self._rng = random_generator(rng)
         if start is None:
-            start = independent_start(X, k, hidden, method == "effective", rng=self._rng)
+            effective = method == "effective"
+            start = independent_start(X, k, hidden, effective, rng=self._rng, means=True)
         _check_start(start, d, k, hidden)
+        self._chains = size if method in CHAIN_METHODS else None
         if method in CHAIN_METHODS:
-            chains = X[self._rng.choice(n, size=batch_size, replace=False)]
+            chains = X[self._rng.choice(n, size=size, replace=size > n)]
             self._ascent = ContrastiveAscent(hidden, cycles, method == "pcd", chains, self._rng)
         else:
             self._ascent = LikelihoodAscent(hidden, method)
-        self._method, self._hidden, self._batch_size = method, hidden, batch_size
+        self.batch_size = size
         self._parameters = Parameters.of(start)
         self._gradient = Parameters(np.empty_like(self._parameters.vector), d, k)
         self.diverged = False
@@ -73,6 +82,29 @@ class RBMTraining:
     def rbm(self) -> RBM:
         """The machine with a copy of the parameters."""
         return self._parameters.rbm(self._hidden)
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the optimizer."""
+        return self._optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self._optimizer.learning_rate = finite_real(value, "learning_rate", above=0.0)
+
+    @property
+    def batch_size(self) -> int:
+        """Samples a step, if there are as many."""
+        return self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, value):
+        value = positive_integer(value, "batch_size")
+        if self._chains is not None and value > self._chains:
+            raise ValueError(
+                f"batch_size must be at most the number of chains, {self._chains}; got {value}"
+            )
+        self._batch_size = value
 
     def epoch(self, X) -> float:
         """Visit the samples once in a new random order.
@@ -88,7 +120,7 @@ class RBMTraining:
         float
             Root mean square, over the batches, of the norm of the gradient a sample.
         """
-        X = check_data(X, self._method, width=self._parameters.W_T.shape[1])
+        X = self._check(X, width=self._parameters.d)
         n, size = len(X), min(self._batch_size, len(X))
         vector, squares = self._parameters.vector, 0.0
         order = self._rng.permutation(n)
@@ -103,10 +135,13 @@ class RBMTraining:
                 break
         return np.sqrt(squares / (n // size))
 
+    def _check(self, X, width=None):
+        return check_data(X, self.method, self._means, width)
 
-def check_data(X, method, width=None) -> np.ndarray:
+
+def check_data(X, method, means=False, width=None) -> np.ndarray:
     """Return signs as ``int8``; chains need them, the likelihoods also take means in between."""
-    return signs(X, "X", width, means=method not in CHAIN_METHODS)
+    return signs(X, "X", width) if method in CHAIN_METHODS else pixels(X, "X", width, means)
 
 
 def _check_law(hidden, k, method):

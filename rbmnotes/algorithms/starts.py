@@ -7,9 +7,9 @@ import numpy as np
 from rbmnotes._validation import (
     finite_array,
     finite_real,
+    pixels,
     positive_integer,
     random_generator,
-    signs,
     symmetric_matrix,
 )
 from rbmnotes.algorithms.pca import component_count, pca
@@ -106,7 +106,13 @@ def spectral_start(X, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def independent_start(
-    X, k: int, hidden: Prior = Bernoulli(), effective: bool = False, scale: float = 0.1, rng=None
+    X,
+    k: int,
+    hidden: Prior = Bernoulli(),
+    effective: bool = False,
+    scale: float = 0.1,
+    rng=None,
+    means: bool = False,
 ) -> RBM:
     r"""Return a machine with almost independent visible units of the data's means.
 
@@ -118,7 +124,7 @@ def independent_start(
     Parameters
     ----------
     X : (n, d) array of -1 and +1
-        Data, one sample a row.
+        Data, one sample a row; also means in between.
     k : int
         Number of hidden units.
     hidden : Prior
@@ -129,6 +135,9 @@ def independent_start(
         Standard deviation of the weights, positive.
     rng : int or numpy.random.Generator, optional
         Seed or generator of the weights.
+    means : bool
+        Whether data without any negative value are meant as they are; see
+        :func:`rbmnotes.train_rbm`.
 
     Returns
     -------
@@ -139,7 +148,7 @@ def independent_start(
     ValueError
         If an argument is out of range, or `X` holds other values.
     """
-    X = signs(X, "X", means=True)
+    X = pixels(X, "X", means=means)
     n, d = X.shape
     shape = (d, positive_integer(k, "k"))
     W = finite_real(scale, "scale", above=0.0) * random_generator(rng).standard_normal(shape)

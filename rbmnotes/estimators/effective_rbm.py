@@ -2,15 +2,23 @@ r"""The RBM trained on its effective likelihood, as a scikit-learn estimator (ou
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from rbmnotes._validation import positive_integer
 from rbmnotes.algorithms.rbm_training import RBMTraining
+from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.priors import Bernoulli
 
 LIKELIHOODS = ("effective", "tangent", "exact")
+
+EXACT_UNITS = 12
+"""Up to so many hidden units the exact likelihood is what ``method="auto"`` climbs."""
 
 
 class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -27,16 +35,19 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     batch_size : int
         Samples a step; all of them if there are fewer.
     n_iter : int
-        Passes over the data.
-    method : {"tangent", "effective", "exact"}
-        Which likelihood to climb: Theorem 1's, the tighter bound at the same price, or the exact
-        one, which costs as much times the number of features.
+        Passes over the data; none leave the machine as it starts.
+    method : {"auto", "effective", "tangent", "exact"}
+        Which likelihood to climb: Theorem 1's, the tighter bound at nearly the same price, or the
+        exact one, which costs as much times the number of features. By default the exact one up to
+        12 hidden units, where it is both affordable and the best by far, and the tangent bound
+        beyond.
     clip : bool
         Whether to clip inputs outside $[0,1]$, which otherwise are refused.
     verbose : int
         If not zero, print the mean log-likelihood after each pass.
     random_state : int or numpy.random.RandomState, optional
-        Of the start and the batches.
+        Of the start and the batches. If absent they differ from fit to fit; NumPy's global
+        generator is left alone.
 
     Attributes
     ----------
@@ -64,7 +75,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         learning_rate=0.1,
         batch_size=100,
         n_iter=10,
-        method="tangent",
+        method="auto",
         clip=False,
         verbose=0,
         random_state=None,
@@ -89,15 +100,23 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         self
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If training diverges, which ends it: the machine is that before the step which did.
         """
+        n_iter = positive_integer(self.n_iter, "n_iter", minimum=0)
         signs = self._signs(X, reset=True)
         self._begin(signs)
-        for _ in range(self.n_iter):
+        for _ in range(n_iter):
             self._epoch(signs)
+            if self.training_.diverged:
+                break
         return self
 
     def partial_fit(self, X, y=None):
-        """Pass over some more data once.
+        """Pass over some more data once, with `learning_rate` and `batch_size` as they are now.
 
         Parameters
         ----------
@@ -107,11 +126,30 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            Also if `n_components` or `method` are not those that training began with.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            As :meth:`fit`.
         """
         first = not hasattr(self, "training_")
         signs = self._signs(X, reset=first)
         if first:
             self._begin(signs)
+        began = {"n_components": self.rbm_.k, "method": self.training_.method}
+        for name, now in (("n_components", self.n_components), ("method", self._likelihood())):
+            if now != began[name]:
+                raise ValueError(
+                    f"{name} was {began[name]!r} when training began and is now {now!r}; fit "
+                    "begins anew"
+                )
+        self.training_.learning_rate = self.learning_rate
+        self.training_.batch_size = self.batch_size
         self._epoch(signs)
         return self
 
@@ -145,29 +183,50 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return self.rbm_.k
 
     def _begin(self, signs):
-        if self.method not in LIKELIHOODS:
-            raise ValueError(f"method must be one of {', '.join(LIKELIHOODS)}; got {self.method!r}")
-        self.random_state_ = check_random_state(self.random_state)
+        k = positive_integer(self.n_components, "n_components")
+        check_states(Bernoulli(), k, "n_components")
+        own = np.random.RandomState() if self.random_state is None else self.random_state
+        self.random_state_ = check_random_state(own)
         self.training_ = RBMTraining(
             signs,
-            self.n_components,
-            self.method,
+            k,
+            self._likelihood(),
             hidden=Bernoulli(),
             learning_rate=self.learning_rate,
-            batch_size=min(self.batch_size, len(signs)),
             rng=self.random_state_.randint(2**31),
+            means=True,
         )
+        self.training_.batch_size = self.batch_size
+        self._publish()
+
+    def _likelihood(self):
+        if self.method == "auto":
+            return "exact" if self.n_components <= EXACT_UNITS else "tangent"
+        if self.method not in LIKELIHOODS:
+            known = ", ".join(("auto", *LIKELIHOODS))
+            raise ValueError(f"method must be one of {known}; got {self.method!r}")
+        return self.method
 
     def _epoch(self, signs):
         self.training_.epoch(signs)
+        self._publish()
+        if self.training_.diverged:
+            warnings.warn(
+                "training diverged: a step led to parameters above 1e6 and was undone; "
+                f"a learning_rate below {self.learning_rate:g} may help",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if self.verbose:
+            score = self.rbm_.log_likelihood(signs).mean() - self.rbm_.d * np.log(2.0)
+            print(f"[EffectiveRBM] log-likelihood {score:.3f} nats a sample")
+
+    def _publish(self):
         self.rbm_ = rbm = self.training_.rbm
         weights = rbm.W.T / np.sqrt(rbm.d)
         self.components_ = 2.0 * weights
         self.intercept_hidden_ = rbm.hidden_bias - weights.sum(axis=1)
         self.intercept_visible_ = 2.0 * rbm.visible_bias / np.sqrt(rbm.d)
-        if self.verbose:
-            score = rbm.log_likelihood(signs).mean() - rbm.d * np.log(2.0)
-            print(f"[EffectiveRBM] log-likelihood {score:.3f} nats a sample")
 
     def _signs(self, X, reset=False):
         """Map inputs to [-1, 1], or raise if they are not in [0, 1]."""

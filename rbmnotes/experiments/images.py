@@ -14,7 +14,7 @@ SIDE = 28
 K = 10
 METHODS = {
     "Theorem 1": {"method": "effective"},
-    "tangent": {"method": "tangent"},
+    "tangent bound": {"method": "tangent"},
     "exact": {"method": "exact"},
     "CD-1": {"method": "cd", "cycles": 1},
     "CD-10": {"method": "cd", "cycles": 10},
@@ -27,7 +27,7 @@ LEARNING_RATES, BATCH_SIZES = (0.03, 0.1, 0.3), (100, 500)
 
 RECIPES = {
     "Theorem 1": {"learning_rate": 0.1, "batch_size": 500},
-    "tangent": {"learning_rate": 0.3, "batch_size": 100},
+    "tangent bound": {"learning_rate": 0.1, "batch_size": 100},
     "exact": {"learning_rate": 0.3, "batch_size": 100},
     "CD-1": {"learning_rate": 0.1, "batch_size": 500},
     "CD-10": {"learning_rate": 0.03, "batch_size": 100},

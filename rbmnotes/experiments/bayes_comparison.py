@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.decimation_amp import decimation_amp
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments.equal_signals import ALPHA, PRIORS_W
+from rbmnotes.experiments.equal_signals import ALPHA, PRIORS_W, matched_at
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian, Rademacher
 from rbmnotes.model.spiked import SpikedModel
@@ -168,10 +167,6 @@ def _row(method, start, cosines, early, converged, score, n_iter) -> dict:
 
 
 def _amp_row(method, start, W_star, fit) -> dict:
-    t = min(EARLY, fit.n_iter)
-    lengths = np.linalg.norm(W_star, axis=0) / np.sqrt(len(W_star))
-    norms = np.sqrt(np.maximum(np.diagonal(fit.history.Q[t]), 1e-300))
-    cosines = np.abs(fit.history.M[t]) / np.outer(lengths, norms)
-    early = float(cosines[linear_sum_assignment(cosines, maximize=True)].mean())
+    early = float(matched_at(fit.history, W_star, EARLY).mean())
     cosines = matched_overlap(W_star, fit.W)
     return _row(method, start, cosines, early, fit.converged, fit.score, fit.n_iter)

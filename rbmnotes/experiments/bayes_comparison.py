@@ -15,14 +15,9 @@ from rbmnotes.algorithms.decimation_amp import decimation_amp
 from rbmnotes.algorithms.pca import pca
 from rbmnotes.experiments.equal_signals import ALPHA, PRIORS_W, matched_at
 from rbmnotes.model.order_parameters import matched_overlap
-from rbmnotes.model.priors import Gaussian, Rademacher
+from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.limits import (
-    bayes_overlap,
-    equal_snr_pca_overlap,
-    haar_overlap,
-    pca_overlap,
-)
+from rbmnotes.theory.limits import bayes_overlap, equal_snr_pca_overlap, pca_overlap
 
 SNR = {2: (0.8, 0.9, 1.0, 1.2, 1.6, 2.0), 10: (0.9, 1.0, 1.2, 1.6, 2.0)}
 """Rank to strengths."""
@@ -90,16 +85,13 @@ def measure_bayes_comparison(parameters: dict, rng: np.random.Generator) -> list
 def predict_bayes_comparison(parameters: dict) -> dict:
     """Return Bayes-optimal and PCA's overlap with one signal, and PCA's with equal signals."""
     law, snr, r = PRIORS_W[parameters["prior_w"]], parameters["snr"], parameters["r"]
-    row = {
+    mean, error = equal_snr_pca_overlap(ALPHA, snr, r, prior_w=law)
+    return {
         "bayes_theory": bayes_overlap(ALPHA, snr, Rademacher(), law),
         "pca_theory": float(pca_overlap(ALPHA, snr)),
+        "equal_pca_theory": mean,
+        "equal_pca_error": error,
     }
-    if isinstance(law, Gaussian):
-        mean, error = haar_overlap(r)
-        mean, error = mean * row["pca_theory"], error * row["pca_theory"]
-    else:
-        mean, error = equal_snr_pca_overlap(ALPHA, snr, r)
-    return row | {"equal_pca_theory": mean, "equal_pca_error": error}
 
 
 def measure_bayes_limit(parameters: dict, rng: np.random.Generator) -> dict:

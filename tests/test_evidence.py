@@ -1,13 +1,18 @@
 """The protocol itself: right theories agree at the stated rate, wrong ones do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from rbmnotes.experiments.evidence import (
     compare_exactly,
     compare_paths,
     count,
     extrapolate,
+    extrapolate_all,
+    joint,
     rate,
 )
 
@@ -133,8 +138,8 @@ def test_bad_input_names_the_argument(call, name):
 
 
 def test_counts():
-    fair = count(52, 100, theory=0.5)
-    assert fair.verdict == "agrees"
+    assert count(104, 200, theory=0.5).verdict == "agrees"
+    assert count(52, 100, theory=0.5).verdict == "undecided"
     assert count(52, 100, theory=0.7).verdict == "disagrees"
     assert count(11, 20, theory=0.5).verdict == "undecided"
     none = count(0, 100, theory=0.0)
@@ -142,3 +147,92 @@ def test_counts():
     # no success: the interval ends where (1 - p)^100 is half of one per cent
     assert none.high == pytest.approx(1 - 0.005 ** (1 / 100), rel=1e-8)
     assert none.low == 0.0
+
+
+def test_an_interval_that_could_not_refuse_decides_nothing():
+    assert count(0, 15, theory=0.0).verdict == "undecided"
+    assert count(0, 30, theory=0.0).verdict == "agrees"
+
+
+def test_joint_verdict_holds_its_level():
+    """Six right points and a pair from the same runs: p is uniform or larger (400 repetitions)."""
+    rng = np.random.default_rng(9)
+    p_values = []
+    for _ in range(400):
+        points = [extrapolate(SIZES, synthetic_points(rng), 2.0) for _ in range(7)]
+        p_values.append(joint([*points[:6], [points[6], points[6]]]).p_value)
+    assert np.mean(np.array(p_values) < 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+    assert np.mean(np.array(p_values) < 0.5) > 0.3  # and it is not idle
+
+
+def test_joint_verdict_notices_what_no_single_point_shows():
+    """Eight points of a theory that is off by two standard errors each."""
+    rng = np.random.default_rng(10)
+    points = [extrapolate(SIZES, synthetic_points(rng), 2.0) for _ in range(8)]
+    shifted = [replace(point, value=point.theory + 2 * point.error) for point in points]
+    assert all(point.verdict == "agrees" for point in shifted)
+    assert joint(points).verdict == "agrees"
+    assert joint(shifted).verdict == "disagrees"
+    # chi-square with sixteen degrees of freedom of Fisher's statistic, by an independent formula
+    statistic = -2 * sum(np.log(point.p_value) for point in shifted)
+    assert joint(shifted).p_value == pytest.approx(chi2.sf(statistic, 16), rel=1e-10)
+
+
+def test_comparisons_of_the_same_runs_count_once():
+    point = extrapolate(SIZES, synthetic_points(np.random.default_rng(11)), 2.0)
+    point = replace(point, value=2.0 + 2.5 * point.error)
+    assert joint([[point] * 8]).p_value == pytest.approx(8 * point.p_value, rel=1e-12)
+    assert joint([point] * 8).p_value < 1e-3 < joint([[point] * 8]).p_value
+    assert joint([point, [point] * 8]).n_comparisons == 9
+
+
+def test_every_kind_of_p_value_is_near_one_half_of_the_time():
+    """The p-value of a right theory is uniform: its mean over 200 repetitions is near 1/2."""
+    rng = np.random.default_rng(12)
+    sizes = (100, 1000, 10_000)
+    rates = [rate(sizes, synthetic_errors(-0.5, 60, s), -0.5, 200).p_value for s in range(200)]
+    points = [extrapolate(SIZES, synthetic_points(rng), 2.0).p_value for _ in range(200)]
+    assert abs(np.mean(points) - 0.5) < 4 * np.sqrt(1 / 12 / 200)
+    assert abs(np.mean(rates) - 0.5) < 4 * np.sqrt(1 / 12 / 200)
+    assert count(52, 100, 0.5).p_value == pytest.approx(0.764, abs=5e-4)
+
+
+def test_a_result_knows_what_it_would_notice():
+    """Shifted by a little more than `detectable` a theory disagrees, by a little less it passes."""
+    point = extrapolate(SIZES, synthetic_points(np.random.default_rng(13)), 2.0)
+    centred = replace(point, theory=point.value)
+    for factor, verdict in ((0.99, "agrees"), (1.01, "disagrees")):
+        shifted = replace(centred, theory=point.value + factor * point.detectable * point.scale)
+        assert shifted.verdict == verdict
+    paths = correlated_paths(np.random.default_rng(14), n=400)
+    theory = paths.mean(axis=0)
+    shift = compare_paths(paths, theory).detectable
+    assert compare_paths(paths[:, 1:], theory[1:] * (1 + 0.8 * shift)).verdict == "agrees"
+    assert compare_paths(paths[:, 1:], theory[1:] * (1 + 1.25 * shift)).verdict == "disagrees"
+    assert compare_paths(paths[:, 1:] - theory[1:], 0 * theory[1:]).detectable == np.inf
+
+
+def test_power_is_said_where_it_is_poor():
+    rng = np.random.default_rng(15)
+    assert "would notice" not in str(extrapolate(SIZES, synthetic_points(rng, noise=0.05), 2.0))
+    assert "would notice" in str(extrapolate(SIZES, synthetic_points(rng, noise=0.5), 2.0))
+
+
+def test_an_unknown_exponent_gives_a_verdict_only_if_all_agree():
+    rng = np.random.default_rng(16)
+    noise = [0.001 * rng.standard_normal(100) for _ in SIZES]
+    flat = [1.0 + n for n in noise]
+    assert extrapolate_all(SIZES, flat, 1.0).verdict == "agrees"
+    assert extrapolate_all(SIZES, flat, 1.1).verdict == "disagrees"
+    falling = [1.0 + d**-0.5 + n for d, n in zip(SIZES, noise, strict=True)]
+    result = extrapolate_all(SIZES, falling, 1.0)
+    assert [fit.verdict for fit in result.fits] == ["disagrees", "disagrees", "agrees"]
+    assert result.verdict == "undecided"
+    assert "d^-2/3" in str(result)
+
+
+def test_joint_refuses_what_has_no_p_value():
+    identity = compare_exactly([1.0], [1.0], 1e-12)
+    for results in ([], [[]], [identity]):
+        with pytest.raises(ValueError, match=r"^results\b"):
+            joint(results)

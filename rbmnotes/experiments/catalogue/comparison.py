@@ -125,6 +125,19 @@ EXPERIMENTS = (
         },
     ),
     Experiment(
+        name="bayes_points_again",
+        version=1,
+        description="The points with one signal once more, to judge what the first runs left open",
+        measure=bayes_rank_one.measure_bayes_point,
+        predict=bayes_rank_one.predict_bayes_point,
+        scales={
+            "quick": Scale(grid(snr=[1.4], d=[100, 200], **_BAYES_LAWS), 5),
+            "paper": by_size(
+                bayes_rank_one.AGAIN_INSTANCES, snr=bayes_rank_one.POINT_SNR, **_BAYES_LAWS
+            ),
+        },
+    ),
+    Experiment(
         name="bayes_comparison",
         version=1,
         description="Equal signals: Bayes-optimal AMP, decimation and PCA (Figure 6)",

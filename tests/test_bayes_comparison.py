@@ -13,7 +13,6 @@ from rbmnotes import (
     bayes_amp,
     bayes_overlap,
     decimation_amp,
-    equal_snr_pca_overlap,
     haar_overlap,
     matched_overlap,
     pca,

@@ -5,10 +5,19 @@ import itertools
 import numpy as np
 import pytest
 
-from rbmnotes import SpikedModel, amp_rbm
-from rbmnotes.experiments import comparison, solution_time
+from rbmnotes import (
+    Gaussian,
+    SpikedModel,
+    amp_rbm,
+    contrastive_divergence,
+    fixed_point,
+    gradient_descent,
+    matched_overlap,
+)
+from rbmnotes.experiments import comparison, solution_time, ten_units
 from rbmnotes.experiments.equal_signals import ALPHA, INSTANCES, SIZES, SNR
-from rbmnotes.experiments.registry import figure
+from rbmnotes.experiments.evidence import extrapolate
+from rbmnotes.experiments.registry import figure, load_results
 
 POINT = {"r": 2, "d": 200, "prior_w": "Rademacher", "snr": 1.6, "cd_iter": 120}
 
@@ -126,6 +135,61 @@ def test_pca_on_equal_signals(prior_u, prior_w):
     value = comparison.measure_equal_pca(point, np.random.default_rng(5))["overlap"]
     assert 0.5 < value < 1.0  # a rotation of both signals by 45 degrees still has 0.7
     assert value == comparison.measure_equal_pca(point, np.random.default_rng(5))["overlap"]
+
+
+# ten units ----------------------------------------------------------------------------------------
+
+
+def test_ten_units_at_one_size_by_hand():
+    row = ten_units.measure_units_by_size({"snr": 2.0, "d": 100}, np.random.default_rng(2))
+    for_data, for_start = np.random.default_rng(2).spawn(2)
+    data = SpikedModel(ALPHA, [2.0] * 10).sample(100, for_data)
+    start = for_start.standard_normal((100, 10))
+    fit = amp_rbm(data.X, start=start, V0=0.1 * np.eye(10))
+    # the same end in double precision; the experiment stops at a change of 1e-5
+    cosines = matched_overlap(data.W_star, fit.W)
+    assert row["converged"]
+    assert row["overlap"] == pytest.approx(cosines.mean(), abs=1e-4)
+    assert row["smallest"] == pytest.approx(cosines.min(), abs=1e-4)
+    assert row["loss"] == pytest.approx(plain_loss(data.X, fit.W), abs=1e-4)
+    theory = ten_units.predict_units_by_size({"snr": 1.2, "d": 100})
+    assert theory == {"rbm_theory": pytest.approx(0.875682, abs=1e-6)}
+
+
+@pytest.mark.parametrize("snr", ten_units.SIZE_SNR)
+def test_stored_ten_units_reach_corollary_1_as_the_dimension_grows(snr):
+    # every run counts. At d = 1000 alone they are below; a theory off by one per cent is noticed
+    table = load_results("units_by_size", "paper")
+    rows = table[table.snr == snr]
+    sizes = sorted(rows.d.unique())
+    samples = [rows[rows.d == d].overlap for d in sizes]
+    theory = fixed_point(ALPHA, snr).overlap
+    assert extrapolate(sizes, samples, theory).verdict == "agrees"
+    assert extrapolate(sizes, samples, 0.99 * theory).verdict == "disagrees"
+    assert extrapolate(sizes, samples, 1.01 * theory).verdict == "disagrees"
+
+
+def test_steps_of_both_methods_by_hand():
+    point = {"snr": 1.6, "d": 80, "n_steps": 60}
+    rows = ten_units.measure_equal_rate(point, np.random.default_rng(6))
+    for_data, for_start, for_chains = np.random.default_rng(6).spawn(3)
+    data = SpikedModel(ALPHA, [1.6] * 10).sample(80, for_data)
+    X, start = data.X.astype(np.float32), for_start.standard_normal((80, 10))
+    found = {(row["method"], row["step"]): row["overlap"] for row in rows}
+    assert list(found) == [(method, step) for method in ("CD", "GD") for step in (0, 25, 50)]
+    descent = gradient_descent(X, start, 0.05, 50).W
+    chains = contrastive_divergence(X, start, 0.05, 60, visible=Gaussian(), rng=for_chains)
+    assert not np.allclose(chains.W, descent)
+    expected = matched_overlap(data.W_star, descent).mean()
+    assert found["GD", 50] == pytest.approx(expected, abs=1e-6)
+    same = contrastive_divergence(
+        *(X, start, 0.05, 50),
+        visible=Gaussian(),
+        rng=np.random.default_rng(6).spawn(3)[2],
+    )
+    expected = matched_overlap(data.W_star, same.W).mean()
+    assert found["CD", 50] == pytest.approx(expected, abs=1e-6)
+    assert found["CD", 0] == found["GD", 0]
 
 
 # time to solution ---------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ import pandas as pd
 
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.starts import informed_start
+from rbmnotes.experiments.evidence import Extrapolation, extrapolate
+from rbmnotes.experiments.store import read_exported, results_folder
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian, Rademacher
 from rbmnotes.model.spiked import SpikedModel
@@ -133,3 +135,38 @@ def predict_bayes_point(parameters: dict) -> dict:
         "bayes_overlap": bayes_overlap(ALPHA, parameters["snr"], *laws),
         "log_evidence": bayes_log_evidence(ALPHA, parameters["snr"], *laws),
     }
+
+
+def first_points() -> pd.DataFrame:
+    """Return the first run of the points, version 1 of ``bayes_points`` with half the instances."""
+    return read_exported("bayes_points", "paper", results_folder() / "first")[0]
+
+
+def judged_points(table: pd.DataFrame) -> dict[tuple, list[Extrapolation]]:
+    r"""Extrapolate overlap and score of every point and compare them with their limits.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of :func:`measure_bayes_point` and :func:`predict_bayes_point` with their parameters.
+
+    Returns
+    -------
+    dict
+        From ``prior_u``, ``prior_w`` and ``snr`` to the comparison of the overlap and that of the
+        score, of the same runs. The score's scale is :math:`\frac12\alpha\lambda^2`, the evidence
+        of a signal that is known.
+    """
+    judged = {}
+    for point, rows in table.groupby(["prior_u", "prior_w", "snr"], sort=True):
+        sizes = sorted(int(d) for d in rows.d.unique())
+        by_size = [rows[rows.d == d] for d in sizes]
+        limits = (
+            ("overlap", rows.bayes_overlap.iloc[0], None),
+            ("score", rows.log_evidence.iloc[0], 0.5 * ALPHA * point[2] ** 2),
+        )
+        judged[point] = [
+            extrapolate(sizes, [part[name] for part in by_size], theory, scale)
+            for name, theory, scale in limits
+        ]
+    return judged

@@ -16,7 +16,7 @@ from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
 
 SNR = (0.75, 0.8, 0.9, 1.0, 1.2)
-INSTANCES = {2: {250: 40, 500: 40, 1000: 12}, 10: {250: 12, 500: 10}}
+INSTANCES = {2: {200: 40, 400: 40, 800: 12}, 10: {200: 12, 400: 8}}
 """Rank to dimension to number of draws."""
 
 MOMENTS = (5, 10, 20, 50, 100, 200)

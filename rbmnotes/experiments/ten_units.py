@@ -25,7 +25,7 @@ SIZE_SNR = (1.2, 1.6)
 SIZE_INSTANCES = {500: 24, 1000: 16, 2000: 8}
 """Number of draws at each dimension d."""
 
-RATE_SNR, RATE_D, RATE_INSTANCES = 1.2, 1000, 6
+RATE_SNR, RATE_D, RATE_INSTANCES = 1.2, 1000, 4
 RATE_STEPS = (0, 25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1200, 1600)
 """Steps looked at; Figure 5 gives contrastive divergence 300."""
 

@@ -19,7 +19,7 @@ from rbmnotes import (
 )
 from rbmnotes.experiments import bayes_rank_one
 from rbmnotes.experiments.engine import repeat
-from rbmnotes.experiments.evidence import compare_paths, extrapolate, joint
+from rbmnotes.experiments.evidence import compare_paths, extrapolate
 from rbmnotes.experiments.registry import experiment, load_results
 
 LAWS = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}

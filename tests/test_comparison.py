@@ -10,6 +10,7 @@ from rbmnotes import (
     SpikedModel,
     amp_rbm,
     contrastive_divergence,
+    contrastive_fixed_point,
     fixed_point,
     gradient_descent,
     matched_overlap,
@@ -190,6 +191,58 @@ def test_steps_of_both_methods_by_hand():
     expected = matched_overlap(data.W_star, same.W).mean()
     assert found["CD", 50] == pytest.approx(expected, abs=1e-6)
     assert found["CD", 0] == found["GD", 0]
+
+
+def paired_overlaps():
+    """Overlaps of Figure 5's stored runs, a row a draw and a column a method, with the theory."""
+    table = load_results("comparison", "paper")
+    index = ["r", "prior_w", "snr", "instance"]
+    wide = table.pivot_table(index=index, columns="method", values=["overlap", "converged"])
+    return table, wide
+
+
+def test_stored_runs_of_the_figure():
+    table, wide = paired_overlaps()
+    # AMP-RBM and Adam: one overlap a draw, wherever both ended
+    ended = (wide["converged"][["AMP-RBM", "Adam"]] == 1).all(axis=1)
+    assert ended.sum() > 140
+    gap = (wide["overlap"]["AMP-RBM"] - wide["overlap"]["Adam"])[ended].abs()
+    assert gap.max() < 1e-3
+    # with two signals at the theory of one, with ten below it at this size; every run counts
+    amp = table[(table.method == "AMP-RBM") & (table.snr >= 1.1)]
+    for (r, _, _), rows in amp.groupby(["r", "prior_w", "snr"]):
+        z = (rows.overlap.mean() - rows.rbm_theory.iloc[0]) / rows.overlap.sem()
+        assert abs(z) < 3 if r == 2 else -9 < z < -3
+        assert (rows.smallest > 0.5).all()
+    # PCA finds mixtures only
+    blind = table[(table.method == "PCA") & (table.snr >= 1.1)]
+    assert (blind.overlap < amp.overlap.to_numpy()).mean() > 0.95
+
+
+def test_contrastive_divergence_ends_at_its_noise_floor():
+    # CD less Adam on the same draw, two units, beside the theory of one at this rate: the shift is
+    # twenty standard errors; theory holds to a fifth, a finite-size part of it
+    overlaps = paired_overlaps()[1]["overlap"].dropna().reset_index()
+    for snr, rows in overlaps[(overlaps.r == 2) & (overlaps.snr >= 1.2)].groupby("snr"):
+        gaps = rows["CD"] - rows["Adam"]
+        end = contrastive_fixed_point(ALPHA, snr, learning_rate=comparison.CD_RATE)
+        floor = end.overlap - fixed_point(ALPHA, snr).overlap
+        assert gaps.mean() < -15 * gaps.sem()
+        assert gaps.mean() == pytest.approx(floor, rel=0.2)
+
+
+def test_with_ten_units_the_number_of_steps_holds_both_methods_back():
+    # from the same starts at the same rate: at step 300 gradient descent, which has no Monte-Carlo
+    # error, is as far from the theory of one signal as contrastive divergence, and both gain later
+    table = load_results("equal_rate", "paper")
+    wide = table.pivot_table(index="instance", columns=["method", "step"], values="overlap")
+    theory = fixed_point(ALPHA, ten_units.RATE_SNR).overlap
+    early, late = comparison.CD_ITER, ten_units.RATE_STEPS[-1]
+    for method in ("GD", "CD"):
+        assert wide[method, early].mean() < 0.85 * theory
+        assert (wide[method, late] > wide[method, early] + 0.05).all()
+    gap = theory - wide["CD", early].mean()
+    assert (wide["GD", early] - wide["CD", early]).mean() < 0.25 * gap
 
 
 # time to solution ---------------------------------------------------------------------------------

@@ -67,11 +67,34 @@ def test_the_map_holds_every_draw_it_planned():
     assert table.amp.between(0, 1).all()
 
 
-def gaps(table, **at):
-    """Mean of AMP less PCA over all draws of a cell, settled or not, with its standard error."""
-    rows = table[(table[list(at)] == pd.Series(at)).all(axis=1)]
-    difference = rows.amp - rows.pca
-    return difference.mean(), difference.sem()
+def test_weak_small_and_early_runs_are_no_better_than_pca():
+    # the paper's statement: at snr 0.8 and d = 400 the mean over all draws is that of PCA, to three
+    # standard errors and 0.05, from runs that vary much; still closer to threshold it is below,
+    # at snr 0.9 after fifty iterations far above, and at 0.8 the gain grows with the dimension
+    table = load_results("bayes_map", "paper")
+    table["gain"] = table.amp - table.pca
+    signs = table[(table.r == 2) & (table.prior_w == "Rademacher")]
+
+    def cell(snr, iteration, d=None):
+        rows = signs[(signs.snr == snr) & (signs.iteration == iteration)]
+        return rows if d is None else rows[rows.d == d]
+
+    equal = cell(0.8, 200, 400)
+    assert abs(equal.gain.mean()) < min(3 * equal.gain.sem(), 0.05)
+    assert equal.amp.std() > 0.1
+    assert not equal.settled.all()
+    weak = cell(0.75, 200)
+    assert weak.gain.mean() < -4 * weak.gain.sem()
+    above = cell(0.9, 50).groupby("d").gain.agg(["mean", "sem"])
+    assert (above["mean"] > 5 * above["sem"]).all()
+    early = cell(0.9, 10).groupby("d").gain.mean()
+    assert (early < 0.06).all()
+    # the same point at d = 2000, from Figure 6: one start a draw
+    large = load_results("bayes_comparison", "paper")
+    large = large[(large.r == 2) & (large.prior_w == "Rademacher") & (large.snr == 0.8)]
+    wide = large[large.start == 0].pivot_table(index="instance", columns="method", values="overlap")
+    gain = wide["random"] - wide["pca"]
+    assert gain.mean() - equal.gain.mean() > 3 * np.hypot(gain.sem(), equal.gain.sem())
 
 
 def stage_rows(d=100, seed=5):

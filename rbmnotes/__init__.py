@@ -43,7 +43,12 @@ from rbmnotes.theory.bayes import (
     bayes_log_evidence,
     bayes_state_evolution,
 )
-from rbmnotes.theory.bayes_pair import BayesPairEvolution, bayes_pair_evolution
+from rbmnotes.theory.bayes_pair import (
+    BayesPairEvolution,
+    BayesStageEvolution,
+    bayes_pair_evolution,
+    bayes_stage_evolution,
+)
 from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.emergence import (
@@ -90,6 +95,7 @@ __all__ = [
     "BayesAMPHistory",
     "BayesAMPResult",
     "BayesPairEvolution",
+    "BayesStageEvolution",
     "BayesStateEvolution",
     "Bernoulli",
     "Branch",
@@ -124,6 +130,7 @@ __all__ = [
     "bayes_log_evidence",
     "bayes_overlap",
     "bayes_pair_evolution",
+    "bayes_stage_evolution",
     "bayes_state_evolution",
     "bbp_snr",
     "branches",

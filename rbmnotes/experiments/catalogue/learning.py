@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rbmnotes.experiments import emergence, emergence_times, repulsion
+from rbmnotes.experiments import emergence, emergence_times, repulsion, sharing
 from rbmnotes.experiments.experiment import Experiment, Scale, by_size, grid
 
+_SHARING = [(r, d, draws) for r, sizes in sharing.DRAWS.items() for d, draws in sizes.items()]
 _REPULSION_GRID = tuple(
     {"k": k, "d": d} for k, d in ((2, 250), (2, 500), (2, 1000), (4, 500), (6, 500))
 )
@@ -86,6 +87,18 @@ EXPERIMENTS = (
         scales={
             "quick": Scale(grid(k=[2, 4], d=[100]), 2),
             "paper": Scale(_REPULSION_GRID, [100, 100, 80, 50, 15]),
+        },
+    ),
+    Experiment(
+        name="sharing",
+        version=1,
+        description="Units alone: how often they share an equal signal, how they align (Figure 7)",
+        measure=sharing.measure_sharing,
+        scales={
+            "quick": Scale(grid(r=[2, 4], d=[100]), 2),
+            "paper": Scale(
+                [{"r": r, "d": d} for r, d, _ in _SHARING], [draws for *_, draws in _SHARING]
+            ),
         },
     ),
     Experiment(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from rbmnotes.experiments import emergence, emergence_times, repulsion, sharing
+from rbmnotes.experiments import (
+    emergence,
+    emergence_loss,
+    emergence_times,
+    repulsion,
+    sharing,
+)
 from rbmnotes.experiments.experiment import Experiment, Scale, by_size, grid
 
 _SHARING = [(r, d, draws) for r, sizes in sharing.DRAWS.items() for d, draws in sizes.items()]
@@ -56,6 +62,29 @@ EXPERIMENTS = (
             "paper": Scale(
                 grid(hidden=emergence.POWER_UNITS, beta=emergence.POWERS, d=[emergence.POWER_D]),
                 [emergence.POWER_INSTANCES] * 2 + [emergence.FROZEN_INSTANCES] * 2,
+            ),
+        },
+    ),
+    Experiment(
+        name="emergence_loss",
+        version=1,
+        description="Loss that is left of Gaussian units against time, and its law (eq. 138)",
+        measure=emergence_loss.measure_loss,
+        scales={
+            "quick": by_size({100: 4}, beta=[0.8]),
+            "paper": by_size(emergence_loss.SIZES, beta=emergence.POWERS),
+        },
+    ),
+    Experiment(
+        name="emergence_frozen",
+        version=1,
+        description="How many signals of falling strength sign units find (paper eq. 138)",
+        measure=emergence.measure_power_law,
+        scales={
+            "quick": Scale(grid(beta=[0.8], hidden=["rademacher"], d=[100]), 2),
+            "paper": Scale(
+                grid(beta=emergence.POWERS, hidden=["rademacher"], d=[emergence_loss.FROZEN_D]),
+                emergence_loss.FROZEN_DRAWS,
             ),
         },
     ),

@@ -109,6 +109,16 @@ def test_bad_input(call, name):
         call()
 
 
+def test_strength_left_of_the_list():
+    for beta, r in emergence.POWERS.items():
+        x = rn.outlier_eigenvalue(emergence.POWER_ALPHA, emergence.power_strengths(beta))
+        left = emergence_loss.strength_left(beta)
+        assert len(left) == r + 1
+        assert left[0] == pytest.approx(-best_gaussian_loss(x, emergence.POWER_ALPHA, r))
+        assert left[-2] == pytest.approx(loss_of_signal(x[-1], emergence.POWER_ALPHA))
+        assert left[-1] == pytest.approx(0.0, abs=1e-9)
+
+
 def stored_losses(beta):
     """Sizes, and for each the exponents of the loss that is left and of its law, draw by draw."""
     table = load_results("emergence_loss", "paper")

@@ -31,7 +31,7 @@ from rbmnotes.theory.gaussian_training import (
 )
 from rbmnotes.theory.limits import outlier_eigenvalue
 
-SIZES = {250: 80, 500: 60, 1000: 40}
+SIZES = {250: 80, 500: 50, 1000: 24}
 """Draws at each dimension."""
 
 POINTS = 12
@@ -101,6 +101,6 @@ def exponents(beta: float, d: int, log_losses) -> np.ndarray:
 
 
 def strength_left(beta: float) -> np.ndarray:
-    r"""Return the loss left when the i strongest signals are fully learned, for i from 1 to r."""
+    """Return the loss left when the i strongest signals are fully learned, for i from 0 to r."""
     gains = loss_of_signal(outlier_eigenvalue(POWER_ALPHA, power_strengths(beta)), POWER_ALPHA)
-    return gains.sum() - np.cumsum(gains)
+    return gains.sum() - np.append(0.0, np.cumsum(gains))

@@ -41,8 +41,8 @@ REST = 1e-3
 """Size of the gradient below which a unit that holds a signal, or a group of units, rests."""
 
 DRAWS = {
-    2: {500: 40, 1000: 20, 2000: 6},
-    4: {500: 40, 1000: 20, 2000: 6},
+    2: {250: 40, 500: 40, 1000: 20},
+    4: {250: 40, 500: 40, 1000: 20},
     6: {500: 60, 1000: 30, 2000: 10},
 }
 """Draws of the data, by the number of signals and the dimension."""

@@ -116,3 +116,43 @@ def z_scores(groups, expected):
 def distinct_of(rows):
     r = int(rows.r.iloc[0])
     return sharing.distinct(sharing.counts_of(rows, r), r)
+
+
+def test_stored_units_align_as_the_outliers_of_their_draw_say(stored):
+    """By the protocol, to a few per cent of 1/r; uniform directions do not fit six signals."""
+    for r, sizes in sharing.DRAWS.items():
+        gaps = by_size(stored, r, lambda g: g.aligned - g.aligned_law)
+        assert extrapolate(list(sizes), gaps, 0.0, 1 / r).verdict != "disagrees"
+        wrong = [gap - 0.1 / r for gap in gaps]
+        assert extrapolate(list(sizes), wrong, 0.0, 1 / r).verdict == "disagrees"
+    for z in z_scores(by_size(stored, 6, lambda g: g.aligned), 1 / 6):
+        assert z > 3
+
+
+def test_stored_units_share_more_often_than_independent_draws(stored):
+    """Six signals at d=500: fewer distinct ones and more pairs that share, each by three errors."""
+    assert z_scores(by_size(stored, 6, distinct_of), sharing.independent_distinct(6, 6))[0] < -3
+    pairs = by_size(stored, 6, lambda g: sharing.sharing(sharing.counts_of(g, 6)))
+    assert z_scores(pairs, 1 / 6)[0] > 3
+
+
+def test_stored_excess_of_sharing_falls_with_the_dimension(stored):
+    """It is smaller at the largest size, and consistent with none as d goes to infinity."""
+    for r, sizes in sharing.DRAWS.items():
+        independent = sharing.independent_distinct(r, r)
+        found = by_size(stored, r, distinct_of)
+        fits = extrapolate_all(list(sizes), found, independent).fits
+        assert fits[0].verdict != "disagrees"
+        assert abs(fits[0].value - independent) < abs(found[0].mean() - independent)
+    first, last = found[0], found[-1]
+    error = np.hypot(*(g.std(ddof=1) / np.sqrt(len(g)) for g in (first, last)))
+    assert last.mean() - first.mean() > 3 * error
+
+
+def test_stored_units_together_divide_the_signals(stored):
+    """Every run, also the ten at the largest size; a rate of five per cent would be seen."""
+    for r in sharing.DRAWS:
+        rows = stored[stored.r == r]
+        assert 0.95 ** len(rows) < 0.01
+        assert np.all(rows.found == r)
+        assert np.all(rows.together_lost == 0)

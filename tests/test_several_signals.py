@@ -13,8 +13,8 @@ from rbmnotes import (
     overlap,
     state_evolution,
 )
-from rbmnotes.experiments.evidence import extrapolate
-from rbmnotes.experiments.landscape import SPARSE, descend
+from rbmnotes.experiments.evidence import extrapolate_all
+from rbmnotes.experiments.landscape import SPARSE, balanced_pair, descend
 from rbmnotes.theory.several_signals import several_signals_optimum
 
 
@@ -65,18 +65,33 @@ def test_descent_ends_in_the_mixture():
     """From the strong signal alone; the mixture's share of the weak one extrapolates to theory."""
     theory = several_signals_optimum(4.0, [1.6, 1.3], SPARSE)
     cosine = theory.m[1] / np.sqrt(theory.q)
-    counts, samples = {60: 160, 120: 80, 240: 40}, []
+    counts, samples = {50: 160, 100: 120, 200: 80}, []
     for d, count in counts.items():
         values = []
         for stream in np.random.SeedSequence([3, d]).spawn(count):
             rng = np.random.default_rng(stream)
-            data = SpikedModel(4.0, [1.6, 1.3], prior_u=SPARSE).sample(d, rng)
-            end = descend(data.X, 1.6 * data.W_star[:, :1] + 0.5 * rng.standard_normal((d, 1)))
-            values.append(abs(overlap(data.W_star, end)[1, 0]))
+            X, W_star = balanced_pair(d, [1.6, 1.3], rng)
+            end = descend(X, 1.6 * W_star[:, :1] + 0.5 * rng.standard_normal((d, 1)))
+            values.append(abs(overlap(W_star, end)[1, 0]))
         samples.append(values)
-    result = extrapolate(list(counts), samples, cosine)
-    assert abs(result.z) < 3
-    assert abs(extrapolate(list(counts), samples, 0.0, scale=1.0).z) > 10  # a single signal
+    for result in extrapolate_all(list(counts), samples, cosine).fits:
+        assert abs(result.z) < 3
+    for result in extrapolate_all(list(counts), samples, 0.0, scale=1.0).fits:
+        assert abs(result.z) > 10  # a single signal
+
+
+def test_balanced_data():
+    X, W_star = balanced_pair(100, [1.6, 1.3], np.random.default_rng(0))
+    np.testing.assert_array_equal(W_star.T @ W_star, 100 * np.eye(2))
+    # fields along the signals: latent variables times strengths, plus noise of unit variance
+    fields = X @ W_star / np.sqrt(100)
+    noise = fields.T @ fields / 400 - np.diag([1.6**2, 1.3**2])
+    assert np.abs(noise - np.eye(2)).max() < 5 * np.sqrt(2 / 400)
+    # a share of 0.1 * 0.1 of the samples has both latent variables at their largest
+    largest = np.sqrt(5.0) * np.array([1.6, 1.3])
+    assert abs(np.mean(fields[-4:], axis=0) - largest).max() < 5 / np.sqrt(4)
+    with pytest.raises(ValueError, match=r"^d must"):
+        balanced_pair(60, [1.6, 1.3], np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

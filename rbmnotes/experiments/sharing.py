@@ -43,7 +43,7 @@ REST = 1e-3
 DRAWS = {
     2: {250: 40, 500: 40, 1000: 20},
     4: {250: 40, 500: 40, 1000: 20},
-    6: {500: 60, 1000: 30, 2000: 10},
+    6: {250: 40, 500: 40, 1000: 10},
 }
 """Draws of the data, by the number of signals and the dimension."""
 

@@ -43,7 +43,12 @@ from rbmnotes.theory.bayes import (
     bayes_log_evidence,
     bayes_state_evolution,
 )
-from rbmnotes.theory.bayes_pair import BayesPairEvolution, bayes_pair_evolution
+from rbmnotes.theory.bayes_pair import (
+    BayesPairEvolution,
+    BayesStageEvolution,
+    bayes_pair_evolution,
+    bayes_stage_evolution,
+)
 from rbmnotes.theory.contrastive_bias import ContrastivePoint, contrastive_fixed_point
 from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.emergence import (
@@ -57,14 +62,13 @@ from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bayes_overlap,
     bbp_snr,
-    equal_snr_pca_overlap,
-    haar_overlap,
     marchenko_pastur_density,
     outlier_eigenvalue,
     pca_overlap,
 )
 from rbmnotes.theory.moreau import moreau_average
 from rbmnotes.theory.optimum import GlobalOptimum, global_optimum
+from rbmnotes.theory.pca_basis import equal_snr_pca_overlap, haar_overlap
 from rbmnotes.theory.phase_diagram import (
     Branch,
     branches,
@@ -91,6 +95,7 @@ __all__ = [
     "BayesAMPHistory",
     "BayesAMPResult",
     "BayesPairEvolution",
+    "BayesStageEvolution",
     "BayesStateEvolution",
     "Bernoulli",
     "Branch",
@@ -125,6 +130,7 @@ __all__ = [
     "bayes_log_evidence",
     "bayes_overlap",
     "bayes_pair_evolution",
+    "bayes_stage_evolution",
     "bayes_state_evolution",
     "bbp_snr",
     "branches",

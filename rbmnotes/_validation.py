@@ -23,6 +23,14 @@ def finite_real(value, name: str, above: float = -np.inf) -> float:
     return float(value)
 
 
+def proper_share(value, name: str) -> float:
+    """Return `value` as a ``float``, or raise if it is not in [0, 1)."""
+    value = finite_real(value, name)
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} must be in [0, 1); got {value}")
+    return value
+
+
 def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
     """Return `value` as a floating-point array of the given shape.
 

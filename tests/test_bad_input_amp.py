@@ -19,6 +19,7 @@ from rbmnotes import (
     state_evolution,
 )
 from rbmnotes.algorithms.starts import random_start
+from rbmnotes.algorithms.stationary_response import stationary_response
 
 X = np.random.default_rng(0).standard_normal((20, 5))
 W, EYE = np.full((5, 2), 0.1), np.eye(2)
@@ -148,6 +149,15 @@ CASES = {
     "spectral k zero": ("k", lambda: spectral_start(X, 0)),
     "spectral k above d": ("k", lambda: spectral_start(X, 6)),
     # state evolution
+    "evolution damping one": ("damping", lambda: state_evolution(ONE, [[0.5]], [[1]], damping=1)),
+    "evolution damping text": ("damping", lambda: state_evolution(ONE, [[0]], [[1]], damping="1")),
+    "response X": ("X", lambda: stationary_response(np.ones(3), np.ones((3, 1)))),
+    "response W rows": ("W", lambda: stationary_response(X, np.ones((2, 1)))),
+    "response hidden": ("hidden", lambda: stationary_response(X, np.ones((X.shape[1], 1)), "sign")),
+    "response max_iter": (
+        "max_iter",
+        lambda: stationary_response(X, np.ones((X.shape[1], 1)), max_iter=0),
+    ),
     "evolution model": ("model", lambda: state_evolution(4.0, EYE, EYE)),
     "evolution model a class": ("model", lambda: state_evolution(SpikedModel, EYE, EYE)),
     "evolution M0 rows": ("M0", lambda: state_evolution(ONE, 0.1 * EYE, EYE)),

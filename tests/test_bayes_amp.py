@@ -23,6 +23,7 @@ from rbmnotes import (
     pca,
     pca_overlap,
 )
+from rbmnotes.algorithms.bayes_amp import _how
 from rbmnotes.experiments.evidence import compare_paths, extrapolate
 
 R, G = Rademacher(), Gaussian()
@@ -126,6 +127,34 @@ def test_iterations_against_a_plain_twin(priors, snr, damping):
         if damping == 0.0:
             assert result.history.score[t - 1] == pytest.approx(value, abs=1e-10)
     assert result.score == result.history.score[-1]
+
+
+@pytest.mark.parametrize("priors", [(R, R), (TERNARY, G)], ids=repr)
+def test_the_score_of_a_damped_run_by_hand(priors):
+    # the docstring's formula with the mixture of means and any covariance of w, which cancels;
+    # three iterations, as the first is not damped
+    model, data = spiked((1.5, 1.2), priors, d=60)
+    X, n, d, L, keep = data.X, 240, 60, np.diag(model.snr), 0.4
+    W = 0.3 * np.random.default_rng(1).standard_normal((60, 2)) + 0.3 * data.W_star
+    result = bayes_amp(X, model, start=W, damping=keep, max_iter=3)
+    echo = np.zeros((n, 2))
+    for t in range(3):
+        B_u, A_u = X @ W @ L / np.sqrt(d) - echo, L @ (W.T @ W / d) @ L
+        U, covariances, log_u = denoise(B_u, A_u, model.prior_u)
+        cov_u = covariances.mean(axis=0)
+        B_w = X.T @ U @ L / np.sqrt(d) - n / d * W @ L @ cov_u @ L
+        A_w = n / d * L @ (U.T @ U / n) @ L
+        mean, covariances, log_w = denoise(B_w, A_w, model.prior_w)
+        new, share = covariances.mean(axis=0), keep if t else 0.0
+        W, cov_w = (1 - share) * mean + share * W, new + np.diag([0.3, 0.1])
+        echo = (1 - share) * U @ L @ new @ L + share * echo
+        Q_u, Q_w = U.T @ U / n, W.T @ W / d
+        score = log_u - np.sum(B_u * U) + 0.5 * n * np.trace(A_u @ (Q_u + cov_u))
+        score += log_w - np.sum(B_w * W) + 0.5 * d * np.trace(A_w @ (Q_w + cov_w))
+        score += np.sum((U @ L @ W.T) * X) / np.sqrt(d)
+        pairs = Q_u @ L @ Q_w + Q_u @ L @ cov_w + cov_u @ L @ Q_w
+        score -= 0.5 * n * np.trace(L @ pairs)
+        assert result.history.score[t] == pytest.approx(score / d, abs=1e-9)
 
 
 # exact special cases ------------------------------------------------------------------------------
@@ -453,6 +482,16 @@ def test_no_signal_below_the_threshold(start):
     assert result.score == pytest.approx(0.0, abs=1e-12)
 
 
+def test_one_estimate_of_two_vanishes():
+    # a column of zeros stays one, by symmetry, and a squared length of 1e-6 divides the two kinds
+    model, data = spiked((1.6, 1.6))
+    one = np.column_stack([0.5 * data.W_star[:, 0], np.zeros(300)])
+    result = bayes_amp(data.X, model, start=one, tol=1e-3)
+    assert result.message == "converged; 1 of 2 estimates vanish"
+    for small, message in ((2e-6, "converged"), (5e-7, result.message)):
+        assert _how(np.diag([0.9, small])) == message
+
+
 def test_signals_hidden_in_the_bulk_do_not_converge_and_score_low():
     # both singular values of this draw lie below the edge of the noise, where random Gaussian
     # estimates wander: reported, with a score below that of knowing nothing
@@ -573,3 +612,39 @@ def test_log_evidence_grows_by_the_mutual_information():
         m_u = bayes_state_evolution(SpikedModel(4.0, 1.0, *priors), m_w, n_iter=1).m_u[0, 0]
         assert (up - down) / 2e-3 == pytest.approx(4.0 * m_u * m_w, abs=1e-4)
     assert bayes_log_evidence(4.0, 0.5) == pytest.approx(0.0, abs=1e-10)
+
+
+@pytest.mark.parametrize(("alpha", "snr"), [(4.0, 0.8), (4.0, 1.3), (0.7, 1.4)])
+@pytest.mark.parametrize("priors", [(R, R), (R, G), (G, R)], ids=repr)
+def test_log_evidence_is_the_integral_of_the_mutual_overlaps(alpha, snr, priors):
+    # d Phi/d (snr^2) = alpha m_u m_w / 2, from the threshold on; the integrand rises from zero
+    # there with a finite slope, and Gauss-Legendre leaves 1e-6
+    threshold = alpha**-0.5
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    squares = threshold + (snr**2 - threshold) * 0.5 * (1.0 + nodes)
+    slopes = []
+    for square in squares:
+        m_w = bayes_overlap(alpha, float(np.sqrt(square)), *priors) ** 2
+        model = SpikedModel(alpha, float(np.sqrt(square)), *priors)
+        m_u = bayes_state_evolution(model, m_w, n_iter=1).m_u[0, 0]
+        slopes.append(0.5 * alpha * m_u * m_w)
+    expected = 0.5 * (snr**2 - threshold) * (weights @ slopes)
+    found = bayes_log_evidence(alpha, snr, *priors)
+    assert found == pytest.approx(expected, rel=1e-3)
+
+
+def test_no_evidence_and_no_overlap_below_the_threshold_for_a_skewed_law():
+    # two points of probabilities 0.9 and 0.1, mean zero and variance one: rounding leaves an
+    # overlap of -1e-34, of which no root must be taken
+    skewed = Discrete((-np.sqrt(0.1 / 0.9), np.sqrt(0.9 / 0.1)), (0.9, 0.1))
+    for priors in ((skewed, R), (R, skewed), (skewed, skewed)):
+        assert bayes_log_evidence(2.0, 0.5, *priors) == pytest.approx(0.0, abs=1e-12)
+        path = bayes_state_evolution(SpikedModel(2.0, 0.5, *priors), 0.0, 5)
+        np.testing.assert_allclose(path.m_w, 0.0, atol=1e-12)
+        assert np.isfinite(path.overlap).all()
+
+
+def test_log_evidence_takes_numbers_of_any_type():
+    # a strength of one byte has a square that overflows it
+    assert bayes_log_evidence(1, np.int8(12)) == bayes_log_evidence(1.0, 12.0)
+    assert isinstance(bayes_log_evidence(4.0, np.array(1.2)), float)

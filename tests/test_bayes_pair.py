@@ -10,6 +10,7 @@ from rbmnotes import (
     SpikedModel,
     bayes_amp,
     bayes_overlap,
+    bayes_stage_evolution,
     bayes_state_evolution,
     informed_start,
 )
@@ -136,3 +137,72 @@ def test_bad_input(name, change):
     arguments = {"alpha": 4.0, "snr": 1.0, "M": np.eye(2), "Q": np.eye(2), "n_iter": 1} | change
     with pytest.raises(ValueError, match=rf"^{name} "):
         bayes_pair_evolution(**arguments)
+
+
+# one estimate of several signals ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("snr", [0.8, 1.6])
+def test_a_stage_on_one_signal_follows_the_evolution_of_one(name, snr):
+    single = bayes_state_evolution(SpikedModel(4.0, snr, *PAIRS[name]), 0.1, 6).m_w[:, 0]
+    for M in ([0.1], [0.0, 0.1, 0.0]):
+        stage = bayes_stage_evolution(4.0, snr, M, 0.1, 6, *PAIRS[name])
+        np.testing.assert_allclose(stage.q, single, atol=1e-8)
+        np.testing.assert_allclose(stage.M[:, np.argmax(M)], single, atol=1e-8)
+        np.testing.assert_allclose(np.delete(stage.M, np.argmax(M), axis=1), 0.0, atol=1e-12)
+        np.testing.assert_allclose(stage.overlap[-1].max(), np.sqrt(single[-1]), atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["signs", "Gaussian w"])
+def test_a_stage_against_simulation_from_a_mixed_start(name):
+    # rank-one AMP on three signals, start with overlaps 0.25, 0.2, 0.05 and squared length 0.3;
+    # sizes 200 and 400 extrapolated pair by pair, 40 instances
+    snr, M, q = 1.2, np.array([0.25, 0.2, 0.05]), 0.3
+    theory = bayes_stage_evolution(4.0, snr, M, q, 5, *PAIRS[name])
+    expected = np.column_stack([theory.M, theory.q])
+    model, one = SpikedModel(4.0, (snr,) * 3, *PAIRS[name]), SpikedModel(4.0, snr, *PAIRS[name])
+    paths = []
+    for seed in range(40):
+        pair = []
+        for d in (200, 400):
+            data = model.sample(d, rng=seed + 1000 * d)
+            start = informed_start(data.W_star, M[:, None], [[q]], rng=10**7 + seed + d)
+            run = bayes_amp(data.X, one, start, tol=1e-300, max_iter=5, W_star=data.W_star).history
+            pair.append(np.column_stack([run.M[:, :, 0], run.Q[:, 0]]))
+        paths.append(2 * pair[1] - pair[0])
+    assert compare_paths(paths, expected).verdict == "agrees"
+    wrong = bayes_stage_evolution(4.0, 0.9 * snr, M, q, 5, *PAIRS[name])
+    assert compare_paths(paths, np.column_stack([wrong.M, wrong.q])).verdict == "disagrees"
+
+
+def test_a_stage_of_gaussian_signals_is_never_pure_but_by_its_latent_variables():
+    # both laws Gaussian: the direction of the start stays. Signs in u: from a random direction
+    # among ten signals one is left alone, with the Bayes-optimal overlap
+    direction = np.random.default_rng(3).standard_normal(10)
+    start = 1e-3 * direction / np.linalg.norm(direction)
+    turned = bayes_stage_evolution(4.0, 1.2, start, 0.01, 40, G, G).M[-1]
+    np.testing.assert_allclose(turned / np.linalg.norm(turned), 1e3 * start, atol=1e-9)
+    stage = bayes_stage_evolution(4.0, 1.2, start, 0.01, 60, R, G).overlap[-1]
+    first = np.argmax(np.abs(direction))
+    assert np.abs(stage[first]) == pytest.approx(bayes_overlap(4.0, 1.2, R, G), abs=1e-6)
+    np.testing.assert_allclose(np.delete(stage, first), 0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("alpha", {"alpha": 0.0}),
+        ("snr", {"snr": -1.0}),
+        ("M", {"M": np.eye(3)}),
+        ("q", {"q": 0.0}),
+        ("n_iter", {"n_iter": -1}),
+        ("prior_u", {"M": np.full(17, 0.1)}),
+        ("prior_w", {"prior_w": Discrete((0.0, 1.0), (0.5, 0.5))}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bad_input_of_a_stage(name, change):
+    arguments = {"alpha": 4.0, "snr": 1.0, "M": [0.1, 0.1], "q": 0.1, "n_iter": 1} | change
+    with pytest.raises(ValueError, match=rf"^{name} "):
+        bayes_stage_evolution(**arguments)

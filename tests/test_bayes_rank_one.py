@@ -1,6 +1,9 @@
 """Bayes-optimal AMP with one signal: what is measured, and the stored runs against theory."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from rbmnotes import (
@@ -15,8 +18,9 @@ from rbmnotes import (
     matched_overlap,
 )
 from rbmnotes.experiments import bayes_rank_one
+from rbmnotes.experiments.engine import repeat
 from rbmnotes.experiments.evidence import compare_paths, extrapolate
-from rbmnotes.experiments.registry import load_results
+from rbmnotes.experiments.registry import experiment, load_results
 
 LAWS = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}
 PAIRS = [(u, w) for u in LAWS for w in LAWS]
@@ -101,3 +105,34 @@ def test_stored_points_are_bayes_optimal(u, w, snr):
     theory = bayes_log_evidence(4.0, snr, LAWS[u], LAWS[w])
     assert extrapolate(sizes, scores, theory, scale).verdict == "agrees"
     assert extrapolate(sizes, scores, theory + 0.05 * scale, scale).verdict == "disagrees"
+
+
+def test_the_first_run_of_the_points_can_be_repeated():
+    # version 1 of the experiment, whose seeds hash its version: one stored instance once more
+    table = bayes_rank_one.first_points()
+    assert table.groupby("d").instance.nunique().to_dict() == {500: 80, 1000: 40, 2000: 20}
+    old = replace(experiment("bayes_points"), version=1)
+    point = {"d": 500, "snr": 1.4, "prior_u": "Gaussian", "prior_w": "Rademacher"}
+    rows = table[(table[list(point)] == pd.Series(point)).all(axis=1)]
+    (row,) = repeat(old, point, 3)
+    stored = rows[rows.instance == 3].iloc[0]
+    assert stored.overlap == pytest.approx(row["overlap"], abs=1e-9)
+    assert stored.score == pytest.approx(row["score"], abs=1e-9)
+
+
+def test_points_are_judged_by_their_limits():
+    # a table made of the limits and a correction 3/d; overlap and score on scales of their own
+    rows = []
+    for d in (400, 800, 1600):
+        for instance in range(4):
+            noise = 1e-4 * (-1) ** instance
+            rows.append({"prior_u": "Gaussian", "prior_w": "Gaussian", "snr": 1.4, "d": d})
+            rows[-1] |= {"overlap": 0.8 + 3 / d + noise, "score": 0.5 - 3 / d + noise}
+            rows[-1] |= {"instance": instance, "bayes_overlap": 0.8, "log_evidence": 0.5}
+    judged = bayes_rank_one.judged_points(pd.DataFrame(rows))
+    (overlap, score), *others = judged.values()
+    assert not others
+    assert list(judged) == [("Gaussian", "Gaussian", 1.4)]
+    assert (overlap.value, score.value) == (pytest.approx(0.8), pytest.approx(0.5))
+    assert (overlap.coefficient, score.coefficient) == (pytest.approx(3), pytest.approx(-3))
+    assert (overlap.scale, score.scale) == (0.8, pytest.approx(2 * 1.4**2))

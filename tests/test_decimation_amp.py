@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rbmnotes import Gaussian, SpikedModel, bayes_amp, decimation_amp, matched_overlap, overlap
+from rbmnotes.algorithms.bayes_amp import BayesAMPResult
 
 
 def test_stages_by_hand():
@@ -91,3 +92,39 @@ def test_the_channel_sets_what_is_subtracted():
     result = decimation_amp(data.X, model, rng=1)
     assert result.converged
     assert matched_overlap(data.W_star, result.W).min() > 0.9
+
+
+def stages(monkeypatch, runs):
+    """Decimate by runs that are given, (w, converged, score) each, one after another."""
+    left = iter(runs)
+
+    def run(X, model, **options):
+        w, converged, score = next(left)
+        W, U = np.array(w, dtype=float)[:, None], np.zeros((len(X), 1))
+        return BayesAMPResult(W, U, converged, 1, score, "stopped", None)
+
+    monkeypatch.setattr("rbmnotes.algorithms.decimation_amp.bayes_amp", run)
+    model = SpikedModel(2.0, (1.2, 1.2))
+    return decimation_amp(np.zeros((8, 4)), model, n_starts=len(runs) // 2, rng=0)
+
+
+@pytest.mark.parametrize(("cosine", "repeats"), [(0.45, False), (0.55, True), (-0.55, True)])
+def test_what_counts_as_a_repetition(monkeypatch, cosine, repeats):
+    # more than half the length in common, of either sign
+    second = 3.0 * np.array([cosine, np.sqrt(1 - cosine**2), 0.0, 0.0])
+    result = stages(monkeypatch, [([2.0, 0, 0, 0], True, 1.0), (second, True, 1.0)])
+    assert result.message == ("signal 0: repeats an earlier one" if repeats else "converged")
+    assert result.converged is not repeats
+
+
+def test_a_converged_run_goes_before_a_larger_score(monkeypatch):
+    # first stage: the converged one of larger score, though one that stopped has more; second
+    # stage, where none converged: the largest score, and it is said
+    a, b, c = np.eye(4)[:3]
+    first = [(a, True, 1.0), (b, True, 2.0), (c, False, 9.0)]
+    second = [(a, False, -1.0), (c, False, 3.0), (b, False, 2.0)]
+    result = stages(monkeypatch, first + second)
+    np.testing.assert_array_equal(result.W, np.column_stack([c, b]))
+    np.testing.assert_array_equal(result.score, [3.0, 2.0])
+    np.testing.assert_array_equal(result.n_converged, [0, 2])
+    assert result.message == "signal 0: stopped"

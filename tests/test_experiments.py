@@ -1,12 +1,14 @@
 """The experiments behind the chapters, at small size."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import rbmnotes as rn
 from rbmnotes.experiments import paths, recovery, starts, theorem1
-from rbmnotes.experiments.evidence import extrapolate
+from rbmnotes.experiments.evidence import extrapolate, rate
 
 
 def test_scenarios_obey_assumption_1():
@@ -21,7 +23,7 @@ def test_scenarios_obey_assumption_1():
 def test_error_table_is_reproducible_and_complete():
     first, second = (theorem1.error_table((10, 20), 2, seed=3) for _ in range(2))
     assert first.equals(second)
-    assert len(first) == len(theorem1.SCENARIOS) * 2 * 2 * 4
+    assert len(first) == len(theorem1.SCENARIOS) * 2 * 2 * 5
     assert not theorem1.error_table((10, 20), 2, seed=4).equals(first)
 
 
@@ -43,41 +45,102 @@ def test_leading_error_with_a_skewed_visible_unit():
         assert leading[quantity] == pytest.approx(value, rel=0.05), quantity
 
 
-def test_equal_signals_of_signs_are_not_rotated_uniformly():
-    """PCA on two equal Rademacher signals: our law agrees, the Haar average does not."""
-    model = rn.SpikedModel(2.0, (2.0, 2.0))
-    table = recovery.pca_table(model, {50: 300, 100: 300, 200: 300}, seed=11)
-    ours, _ = rn.equal_snr_pca_overlap(2.0, 2.0, 2)
-    haar = rn.pca_overlap(2.0, 2.0) * rn.haar_overlap(2)[0]
-    measured = recovery.by_size(table, "overlap_w")
-    assert extrapolate(*measured, ours).verdict == "agrees"
-    assert extrapolate(*measured, haar).verdict == "disagrees"
+def test_biases_of_a_symmetric_machine_have_no_gradient_in_the_model_average():
+    """Without biases v and h weigh as much as -v and -h, in the effective law too."""
+    rbm = theorem1.draw_rbm(theorem1.SCENARIOS[0], 300, np.random.default_rng(10))
+    for exact in (True, False):
+        average = rbm.average(exact)
+        np.testing.assert_allclose(average.hidden, 0.0, atol=1e-12)
+        np.testing.assert_allclose(average.visible, 0.0, atol=1e-12)
 
 
-def test_equal_gaussian_signals_are_rotated_uniformly():
-    """The law's own limit: with Gaussian priors it is the Haar average, here for r = 4."""
-    ours, error = rn.equal_snr_pca_overlap(3.0, 1.2, 4, rn.Gaussian(), rn.Gaussian())
-    haar, haar_error = rn.haar_overlap(4, rng=1)
-    reached = rn.pca_overlap(3.0, 1.2)
-    assert abs(ours - reached * haar) < 4 * np.hypot(error, reached * haar_error)
+def test_symmetric_hidden_units_undo_the_skewness_of_visible_ones():
+    """In the likelihood and the gradient in W, not in that in a (exercise ex-theorem1-symmetry)."""
+    scenario = replace(theorem1.SCENARIOS[-1], hidden=rn.Rademacher())
+    sizes = (1000, 3000, 9000)
+    table = theorem1.error_table(sizes, 40, seed=11, scenarios=[scenario])
+    for quantity, slope in (("log_likelihood", -1.0), ("W", -1.0), ("visible_bias", -0.5)):
+        rows = table[table.quantity == quantity]
+        errors = rows.pivot(index="d", columns="instance", values="error").to_numpy()
+        assert rate(sizes, errors, slope).verdict == "agrees", quantity
+        assert rate(sizes, errors, -1.5 - slope).verdict == "disagrees"
 
 
-def test_equal_snr_overlap_limits():
-    """One signal: PCA's overlap. No outlier: zero. Strong pair of signs: equal mixtures."""
-    assert rn.equal_snr_pca_overlap(4.0, 1.5, 1)[0] == pytest.approx(rn.pca_overlap(4.0, 1.5))
-    assert rn.equal_snr_pca_overlap(4.0, 0.7, 2) == (0.0, 0.0)
-    assert rn.equal_snr_pca_overlap(4.0, 1e4, 2)[0] == pytest.approx(np.sqrt(0.5), abs=1e-3)
+@pytest.mark.parametrize("scenario", theorem1.MEAN_SCENARIOS, ids=lambda s: s.name)
+def test_leading_error_of_units_with_a_mean(scenario):
+    """The next order is d**-0.5 smaller, or 1/d without a third cumulant: 3 % and less."""
+    rbm = theorem1.draw_rbm(scenario, 30_000, np.random.default_rng(7))
+    np.testing.assert_allclose(rbm.W.sum(axis=0), np.sqrt(30_000) * np.array(theorem1.COLUMN_SUMS))
+    error, leading = theorem1.effective_error(rbm), theorem1.leading_error(rbm)
+    for quantity, value in error.items():
+        assert leading[quantity] == pytest.approx(value, rel=0.03), quantity
 
 
-def test_equal_snr_overlap_of_a_pair_against_its_angle_integral():
-    """For r = 2 the eigenbasis is one angle; integrate over the direction of (D, c) directly."""
-    alpha, snr = 4.0, 1.5
-    v = (1 + 1 / alpha + 2 * snr**2) / (alpha * snr**4 - 1)
-    angles = np.linspace(0, 2 * np.pi, 200_000, endpoint=False)
-    x, y = np.sqrt(v) * np.cos(angles), np.sqrt(v + 1 + 1 / alpha) * np.sin(angles)
-    expected = np.mean(np.sqrt((1 + np.abs(x) / np.hypot(x, y)) / 2)) * rn.pca_overlap(alpha, snr)
-    ours, error = rn.equal_snr_pca_overlap(alpha, snr, 2, rng=3)
-    assert abs(ours - expected) < 4 * error
+def mean_errors(scenario, quantity):
+    """The errors of one quantity, (sizes, instances), and the sizes."""
+    sizes = theorem1.MEAN_SIZES
+    table = theorem1.error_table(sizes, theorem1.MEAN_INSTANCES, seed=8, scenarios=[scenario])
+    rows = table[table.quantity == quantity]
+    return sizes, rows.pivot(index="d", columns="instance", values="error").to_numpy()
+
+
+def test_gradient_in_W_does_not_converge_if_visible_units_are_skewed_and_have_a_mean():
+    """Its error tends to the predicted number; to a fifth more or less, or to zero, it does not.
+
+    The norm is scaled so that the gradient itself is of order one, and errors are judged by that.
+    """
+    scenario = theorem1.MEAN_SCENARIOS[0]
+    sizes, errors = mean_errors(scenario, "W")
+    limit = theorem1.limit_along_ones(scenario)
+    assert extrapolate(sizes, errors, limit, scale=1.0, power=0.5).verdict == "agrees"
+    for wrong in (0.0, 0.8 * limit, 1.2 * limit):
+        assert extrapolate(sizes, errors, wrong, scale=1.0, power=0.5).verdict == "disagrees"
+
+
+def test_without_a_third_cumulant_it_converges_more_slowly_than_the_projected_one():
+    """Along (1, ..., 1) as d**-0.5, across as 1/d; neither exponent does for the other."""
+    scenario = theorem1.MEAN_SCENARIOS[1]
+    sizes, full = mean_errors(scenario, "W")
+    _, across = mean_errors(scenario, "W_projected")
+    along = np.sqrt(full**2 - across**2)
+    for errors, right, wrong in ((along, -0.5, -1.0), (across, -1.0, -0.5)):
+        assert rate(sizes, errors, right).verdict == "agrees"
+        assert rate(sizes, errors, wrong).verdict == "disagrees"
+
+
+SPARSE = rn.Discrete((-2.0, 0.0, 2.0), (0.125, 0.75, 0.125))
+
+
+@pytest.mark.parametrize(
+    ("law", "fourth_moment", "visible"),
+    [
+        (rn.Gaussian(), 3.0, rn.Rademacher()),
+        (rn.Rademacher(), 1.0, rn.Rademacher()),
+        (SPARSE, 4.0, rn.Rademacher()),
+        (rn.Rademacher(), 1.0, SPARSE),
+    ],
+    ids=repr,
+)
+def test_coefficient_of_the_error_for_hidden_signs(law, fourth_moment, visible):
+    """From three sizes; the coefficient of Gaussian weights holds for them only."""
+    k, sizes, n = 3, (400, 800, 1600), 400 if fourth_moment > 1 else 40
+    streams = iter(np.random.SeedSequence(9).spawn(3 * n))
+
+    def scaled_error(d):
+        rbm = rn.RBM(law.sample((d, k), np.random.default_rng(next(streams))), visible=visible)
+        return d * (rbm.log_partition() - rbm.log_partition(exact=False))
+
+    samples = [[scaled_error(d) for _ in range(n)] for d in sizes]
+    theory = theorem1.sign_coefficient(k, fourth_moment, visible)
+    gaussian = theorem1.sign_coefficient(k, 3.0, visible)
+    assert extrapolate(sizes, samples, theory).verdict == "agrees"
+    assert extrapolate(sizes, samples, 0.9 * theory).verdict == "disagrees"
+    expected = "agrees" if fourth_moment == 3.0 else "disagrees"
+    assert extrapolate(sizes, samples, gaussian).verdict == expected
+
+
+def test_coefficient_of_gaussian_weights_and_visible_signs():
+    assert theorem1.sign_coefficient(5, 3.0) == pytest.approx(-25 / 4, rel=1e-14)
 
 
 def test_pca_table_measures_what_it_says():

@@ -1,12 +1,16 @@
 """What the chapter on Gordon's inequality proves: the envelope, the order of extrema, the norm."""
 
+import itertools
+
 import numpy as np
 import pytest
+from scipy.linalg import sqrtm
 from scipy.optimize import minimize_scalar
 
 from rbmnotes import (
     Bernoulli,
     Discrete,
+    Gaussian,
     Rademacher,
     SpikedModel,
     global_optimum,
@@ -15,6 +19,7 @@ from rbmnotes import (
     moreau_average,
 )
 from rbmnotes.experiments.minima import descend
+from rbmnotes.theory.gordon import norm_bounds
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 HIDDEN = (Rademacher(), Bernoulli(), TERNARY)
@@ -87,17 +92,84 @@ def test_the_order_of_the_proof_gives_the_optimum():
 
 @pytest.mark.parametrize("hidden", HIDDEN, ids=repr)
 @pytest.mark.parametrize("seed", range(3))
-def test_bound_to_the_norm_of_whatever_beats_zero(hidden, seed):
+def test_bounds_to_the_norm(hidden, seed):
     alpha, d = 3.0, 60
     data = SpikedModel(alpha, 1.5).sample(d, rng=seed)
-    sizes = np.abs(hidden.support)
-    top = sizes.max()
-    p = sum(p for s, p in zip(sizes, hidden.probabilities, strict=True) if s == top)
-    slope = np.linalg.norm(data.X, 2) / np.sqrt(d * alpha)
-    largest = ((slope + np.sqrt(slope**2 - 2 * np.log(p))) / top) ** 2
+    sigma = np.linalg.norm(data.X, 2) / np.sqrt(d)
+    beats_zero, stationary = norm_bounds(sigma, alpha, hidden)
     w = descend(data.X, data.W_star[:, 0], hidden).W
-    assert 0.01 * largest < w @ w / d < largest
+    assert w @ w / d < stationary < beats_zero
     # along the best direction the loss is positive where the bound says so
     for factor in (1.001, 2.0, 10.0):
-        far = w * np.sqrt(factor * largest * d / (w @ w))
+        far = w * np.sqrt(factor * beats_zero * d / (w @ w))
         assert loss(data.X, far[:, None], hidden) > 0
+
+
+@pytest.mark.parametrize("hidden", HIDDEN, ids=repr)
+def test_bounds_to_the_norm_are_nearly_attained(hidden):
+    """On a strong signal of signs both come within 3 %: no smaller constant would be true."""
+    alpha, d = 4.0, 60
+    data = SpikedModel(alpha, 30.0).sample(d, rng=1)
+    beats_zero, stationary = norm_bounds(np.linalg.norm(data.X, 2) / np.sqrt(d), alpha, hidden)
+    w = descend(data.X, data.W_star[:, 0], hidden).W
+    at_minimum = w @ w / d
+    assert at_minimum == pytest.approx(global_optimum(alpha, 30.0, hidden).q, rel=0.15)  # d = 60
+    if hidden.is_symmetric:
+        assert 0.97 * stationary < at_minimum < stationary
+        still_below = data.W_star * np.sqrt(0.97 * beats_zero)
+        assert loss(data.X, still_below, hidden) < 0
+    else:  # a unit of one sign serves half of the samples
+        assert at_minimum < 0.5 * stationary
+
+
+def test_bounds_to_the_norm_of_signs():
+    assert norm_bounds(2.5, 4.0) == pytest.approx((6.25, 1.5625), rel=1e-12)
+    for name, arguments in (
+        ("sigma", (0.0, 4.0)),
+        ("alpha", (1.0, -4.0)),
+        ("hidden", (1.0, 4.0, Gaussian())),
+        ("hidden", (1.0, 4.0, "signs")),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name}\b"):
+            norm_bounds(*arguments)
+
+
+def test_corners_of_the_simplex_against_the_sphere():
+    """With f on the sphere Phi + G3 is stochastically larger than phi; in the ball it is not.
+
+    One sample, two corners, 100 000 draws; the bands are uniform at level 0.01 each.
+    """
+    rng, runs = np.random.default_rng(0), 100_000
+    shortest = np.abs(rng.standard_normal((runs, 2))).min(axis=1)
+    sphere = np.abs(rng.standard_normal(runs)) + rng.standard_normal((runs, 2)).min(axis=1)
+    ball = np.maximum(sphere, 0.0)
+    t, band = np.linspace(-4, 4, 801), np.sqrt(np.log(200.0) / (2 * runs))
+
+    def distribution(values):
+        return np.searchsorted(np.sort(values), t) / runs
+
+    moved = distribution(shortest + rng.standard_normal(runs))
+    assert np.max(moved - distribution(sphere)) < 2 * band
+    assert np.max(moved - distribution(ball)) > 0.3
+    error = 5 / np.sqrt(runs)
+    assert shortest.mean() > sphere.mean() + error
+    assert shortest.mean() < ball.mean() - error  # the means are 0.469 and 0.532
+
+
+def test_two_units_break_the_comparison():
+    """Remark 1: the difference of the covariances has both signs for two units, never for one."""
+
+    def difference(F, other_F, W, other_W):
+        A, B = (sqrtm(S.T @ S).real for S in (F, W))
+        other_A, other_B = (sqrtm(S.T @ S).real for S in (other_F, other_W))
+        return np.trace((A @ other_A - F.T @ other_F) @ (other_B @ B - other_W.T @ W))
+
+    first, shear = np.eye(2), np.array([[1.0, 1.0], [0.0, 1.0]])
+    values = [
+        difference(*matrices)
+        for matrices in itertools.product((first, shear, shear.T, -first), repeat=4)
+    ]
+    assert min(values) < -0.01
+    assert max(values) > 0.01
+    rng = np.random.default_rng(1)
+    assert min(difference(*rng.standard_normal((4, 5, 1))) for _ in range(300)) > -1e-12

@@ -4,10 +4,21 @@ import pytest
 from helpers import central_difference
 from scipy.stats import kstest
 
-from rbmnotes import Rademacher, SpikedModel, amp_rbm, fixed_point, loss, loss_gradient
+from rbmnotes import (
+    Discrete,
+    Gaussian,
+    Rademacher,
+    SpikedModel,
+    amp_rbm,
+    fixed_point,
+    loss,
+    loss_gradient,
+)
 from rbmnotes.experiments import landscape
 from rbmnotes.experiments import landscape_settling as settling
+from rbmnotes.experiments.evidence import compare_paths
 from rbmnotes.experiments.registry import EXPERIMENTS
+from rbmnotes.theory.two_times import covariance_map
 
 
 def problem(k, d=60, seed=0):
@@ -161,6 +172,50 @@ def test_rows_have_the_predicted_law():
             margin = 4.5 * samples.std(ddof=1) / np.sqrt(len(samples)) + 4 / 400
             assert abs(samples.mean() - value) < margin, name
             assert abs(samples.mean() - 0.8 * value) > margin, name
+
+
+@pytest.mark.parametrize("snr", [1.2, 0.8])
+def test_frozen_iterates_follow_the_covariance_map(snr):
+    """On both sides of the replicon line, 24 runs at d = 600; a map 3 % too small must fail."""
+    point = fixed_point(4.0, snr)
+    runs = [settling.frozen_amp(point, 4.0, snr, 600, 8, (21, i))[:, 0] for i in range(24)]
+    theory = [point.m**2]  # of the start and the first iterate
+    for _ in range(7):
+        theory.append(covariance_map(theory[-1], point, 4.0, snr))
+    assert compare_paths(runs, theory).verdict == "agrees"
+    assert compare_paths(runs, 0.97 * np.array(theory)).verdict == "disagrees"
+
+
+def test_frozen_iterates_reach_the_loss_where_the_replicon_allows():
+    point = fixed_point(4.0, 1.2)
+    losses = [settling.frozen_amp(point, 4.0, 1.2, 400, 12, (12, i))[-1, 2] for i in range(24)]
+    error = np.std(losses, ddof=1) / np.sqrt(24)
+    assert abs(np.mean(losses) - point.loss) < 4.5 * error
+    assert abs(np.mean(losses) - 0.9 * point.loss) > 4.5 * error
+
+
+def test_no_choice_among_gaussian_latent_variables():
+    """Equal strengths: the factor of a missed signal is one (Stein); of signs it is not."""
+    for alpha, snr in ((4.0, 1.6), (8.0, 1.1)):
+        V = fixed_point(alpha, snr, prior_u=Gaussian()).V
+        assert snr**2 * (alpha * V - 1) == pytest.approx(1.0, abs=1e-9)
+        V = fixed_point(alpha, snr).V
+        assert snr**2 * (alpha * V - 1) < 0.95
+
+
+def test_response_of_a_unit_of_any_variance():
+    """Corollary 1's formula for V has 2 eta2'(q), not E h^2, beside the average slope."""
+    hidden, alpha, snr = Discrete((-1.5, 0.0, 1.5), (0.2, 0.6, 0.2)), 4.0, 1.3
+    p = fixed_point(alpha, snr, hidden=hidden)
+    # h^2 is 2.25 or 0; under the weight exp(q h^2 / 2)
+    weight = 0.4 * np.exp(0.5 * 2.25 * p.q)
+    second = 2.25 * weight / (weight + 0.6)
+    z = np.linspace(-30.0, 30.0, 40_001)
+    omega = z - p.V * hidden.tilted_mean(z)
+    density = np.exp(-0.5 * (omega - snr * p.m) ** 2 / p.q) / np.sqrt(2 * np.pi * p.q)
+    slope = np.trapezoid(density * hidden.tilted_variance(z), z)  # by symmetry U = 1
+    assert 1.0 / (alpha * (second - slope)) == pytest.approx(p.V, abs=1e-8)
+    assert 1.0 / (alpha * (0.9 - slope)) != pytest.approx(p.V, abs=0.05)
 
 
 def test_quick_scales_are_registered():

@@ -1,10 +1,8 @@
 import itertools
-from math import factorial
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import ortho_group
 
 from rbmnotes import (
     Bernoulli,
@@ -14,7 +12,6 @@ from rbmnotes import (
     SpikedModel,
     bayes_overlap,
     bbp_snr,
-    haar_overlap,
     marchenko_pastur_density,
     outlier_eigenvalue,
     overlap,
@@ -197,58 +194,6 @@ def test_marchenko_pastur_against_a_random_matrix():
         assert np.mean((eigenvalues > lower) & (eigenvalues < upper)) == pytest.approx(
             mass, abs=0.01
         )
-
-
-# Haar rotations --------------------------------------------------------------------------------
-
-
-def test_haar_overlap_in_one_and_two_dimensions():
-    assert haar_overlap(1) == (1.0, 0.0)
-    # by the angle: the better of the two assignments, averaged over a turn
-    integral = quad(
-        lambda t: max(abs(np.cos(t)), abs(np.sin(t))), 0, np.pi / 2, points=[np.pi / 4]
-    )[0]
-    mean, error = haar_overlap(2)
-    assert mean == pytest.approx(integral / (np.pi / 2), abs=1e-13)
-    assert mean == pytest.approx(2 * np.sqrt(2) / np.pi, abs=1e-15)
-    assert error == 0.0
-
-
-@pytest.mark.parametrize("r", [3, 4])
-def test_haar_overlap_against_all_permutations(r):
-    # scipy's rotations and a brute-force assignment; difference within 4 combined errors
-    rotations = np.abs(ortho_group.rvs(r, size=4000, random_state=1))
-    orders = list(itertools.permutations(range(r)))
-    assert len(orders) == factorial(r)
-    sums = [rotations[:, range(r), order].sum(axis=1) for order in orders]
-    best = np.max(sums, axis=0) / r
-    mean, error = haar_overlap(r, n_samples=4000, rng=2)
-    combined = np.hypot(error, best.std(ddof=1) / np.sqrt(len(best)))
-    assert 0 < combined < 0.005
-    assert abs(mean - best.mean()) < 4 * combined
-
-
-@pytest.mark.parametrize("r", [3, 10])
-def test_haar_overlap_reports_its_error(r):
-    # a standard deviation from 60 repetitions is known to 9 %: three of those
-    repeats = np.array([haar_overlap(r, n_samples=100, rng=seed) for seed in range(60)])
-    actual, reported = repeats[:, 0].std(ddof=1), repeats[:, 1].mean()
-    assert 0.73 < actual / reported < 1.27
-
-
-def test_haar_overlap_falls_with_the_number_of_directions():
-    # differences between neighbours are above 0.01, ten times the errors at 500 rotations
-    results = [haar_overlap(r, n_samples=500, rng=r) for r in range(1, 11)]
-    means, errors = np.transpose(results)
-    assert np.all(-np.diff(means) > 4 * np.hypot(errors[1:], errors[:-1]))
-    # a matched entry is at least the typical one, sqrt(2/(pi r))
-    assert means[-1] > np.sqrt(2 / (np.pi * 10))
-
-
-def test_haar_overlap_is_reproducible():
-    assert haar_overlap(4, 50) == haar_overlap(4, 50)
-    assert haar_overlap(4, 50, rng=1) == haar_overlap(4, 50, rng=np.random.default_rng(1))
-    assert haar_overlap(4, 50, rng=1) != haar_overlap(4, 50, rng=2)
 
 
 # Bayes -----------------------------------------------------------------------------------------

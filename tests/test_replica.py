@@ -1,4 +1,8 @@
-"""One step of replica symmetry breaking: theory.md's numbers, brute force, and plain descent."""
+"""One step of replica symmetry breaking: brute force, and what is wrong without an overlap.
+
+Most tests pin the equations and the state that the code returns; that this state, without an
+overlap, is not the solution is a test of its own.
+"""
 
 import numpy as np
 import pytest
@@ -39,6 +43,30 @@ def test_reference_values(alpha, symmetric, broken):
     assert global_optimum(alpha, 0.0).loss == pytest.approx(symmetric, abs=5.1e-6)
     assert state.converged
     assert state.message == ""
+
+
+def test_fixing_q0_at_zero_is_not_the_solution():
+    """The state without a signal is unstable in q0, and its energy too low: under revision.
+
+    The energy must be a maximum over q0. It is stationary at q0 = 0, with the slope
+    (y / 2)(alpha D^2 - 1 / T^2) away from it, D the response at zero field: a minimum.
+    """
+    state = one_step_rsb(4.0)
+    T, q0 = state.V + state.y * state.q, 1e-4
+    point = (0.0, q0, state.q, state.V, state.y)
+    responses = module._averages(point, 0.0, Rademacher())[2] / q0  # D^2
+    assert 4.0 * T**2 * responses == pytest.approx(1.147, abs=1e-3)
+    assert module._derivatives(point, 4.0, 0.0, Rademacher())[1] > 0
+    # where all derivatives vanish, q0 included, the energy is higher
+    found = module.find_root(
+        lambda x: module._derivatives((0.0, *x), 4.0, 0.0, Rademacher())[1:],
+        (0.62, 1.30, 0.60, 0.21),
+        tol=1e-12,
+    )
+    np.testing.assert_allclose(found.x, (0.6241, 1.2955, 0.59938, 0.21100), atol=5e-5)
+    energy = module._energy((0.0, *found.x), 4.0, 0.0, Rademacher())
+    assert energy == pytest.approx(-0.940388, abs=5e-7)
+    assert energy > state.energy + 5e-4
 
 
 def test_reference_state():

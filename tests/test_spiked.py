@@ -213,6 +213,25 @@ def test_teacher_rbm_differs_for_signals_that_are_not_orthogonal():
     assert np.abs(difference).max() > 0.01
 
 
+def test_random_signals_and_their_teacher_differ_by_a_bounded_divergence():
+    # n times the divergence of one sample's law, latent signs included, against alpha/2 sum of
+    # (lambda_i lambda_j)^2: its mean over signals, 3 standard errors; without the 1/2 it fails
+    alpha, snr, d = 4.0, np.array([1.3, 0.9, 0.6]), 400
+    u, _ = enumerate_states(Rademacher(), 3)
+    rng, i, j = np.random.default_rng(18), *np.triu_indices(3, 1)
+
+    def divergence(W_star):
+        gram = W_star.T @ W_star / d
+        shifts = (u[:, i] * u[:, j]) @ (snr[i] * snr[j] * gram[i, j])
+        return alpha * d * (logsumexp(shifts) - np.log(len(u)))
+
+    values = [divergence(rng.choice([-1.0, 1.0], (d, 3))) for _ in range(4000)]
+    expected = alpha / 2 * np.sum((snr[i] * snr[j]) ** 2)
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    assert abs(np.mean(values) - expected) < 3 * error < 0.1 * expected
+    assert abs(np.mean(values) - 2 * expected) > 3 * error
+
+
 def test_samples_of_the_teacher_have_the_spiked_covariance():
     # 1 + W* Lambda^2 W*^T/d; 36 scores, 4.5 standard errors
     W_star, snr = hadamard(8)[:, [1, 2]].astype(float), np.array([1.5, 0.8])

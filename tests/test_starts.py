@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from rbmnotes import Discrete, Gaussian, Rademacher, SpikedModel, pca
+from rbmnotes import Discrete, Gaussian, Rademacher, SpikedModel, pca, pca_overlap
 from rbmnotes.algorithms.starts import informed_start, random_start, spectral_start
+from rbmnotes.experiments.evidence import extrapolate
 
 SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
 
@@ -135,3 +136,32 @@ def test_spectral_weights_are_the_components_with_their_sign():
     assert np.all(W[np.abs(W).argmax(axis=0), range(2)] > 0)
     right = np.linalg.svd(X, full_matrices=False)[2][:2]
     np.testing.assert_allclose(np.abs(right @ W), 10.0 * np.eye(2), atol=1e-9)
+
+
+def test_the_corrected_field_of_a_singular_vector_has_the_law_of_a_field():
+    # lambda m U + N(0, 1) with m PCA's overlap: mean along U and mean square, at three sizes. Of
+    # the two roots of the response's equation, 1 / (alpha lambda^2) and lambda^2, only the first
+    # gives it.
+    model, sizes, draws = SpikedModel(4.0, 1.2), (200, 400, 800), 16
+    snr, alpha = 1.2, 4.0
+    m = pca_overlap(alpha, snr)
+    samples = {"mean": [], "square": []}
+    for d in sizes:
+        values = []
+        for seed in range(draws):
+            data = model.sample(d, rng=[50, d, seed])
+            W = pca(data.X, 1).W
+            W = W * np.sign(np.sum(W * data.W_star))
+            field = (data.X @ W)[:, 0] / np.sqrt(d)
+            values.append([np.mean(field * data.U[:, 0]), np.mean(field**2)])
+        for name, column in zip(samples, np.array(values).T, strict=True):
+            samples[name].append(column)
+    for response, verdict in ((1 / (alpha * snr**2), "agrees"), (snr**2, "disagrees")):
+        # both solve alpha x^2 + (1 + alpha - sigma^2) x + 1 = 0
+        square = (1 + snr**2) * (alpha + snr**-2)
+        left = alpha * response**2 + (1 + alpha - square) * response + 1
+        assert left == pytest.approx(0.0, abs=1e-12)
+        factor = 1 / (1 + response)
+        mean = extrapolate(sizes, samples["mean"], snr * m / factor)
+        power = extrapolate(sizes, samples["square"], (snr**2 * m**2 + 1) / factor**2)
+        assert mean.verdict == power.verdict == verdict

@@ -24,13 +24,16 @@ from rbmnotes import (
     fixed_point,
     informed_start,
     loss,
+    multiplier_step,
     outlier_eigenvalue,
     overlap,
+    overlap_free_edge,
     pca_overlap,
     response_edge,
     state_evolution,
 )
 from rbmnotes.experiments.evidence import compare_paths, extrapolate
+from rbmnotes.theory.quadrature import field_averages
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
@@ -552,3 +555,42 @@ def test_replicon_is_the_rate_of_convergence():
     assert max(np.std(x) / np.sqrt(len(x)) for x in samples) < 0.02 * rate
     assert abs(result.z) < 3, result
     assert extrapolate(POINT_SIZES, samples, 0.9 * rate).verdict == "disagrees"
+
+
+# weak recovery ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("V", [0.2, 0.5])
+@pytest.mark.parametrize(("alpha", "snr"), [(4.0, 0.6), (4.0, 0.9), (1.5, 1.2)])
+def test_at_vanishing_norm_and_frozen_response_it_is_the_power_method(alpha, snr, V):
+    # squared overlap over noise gains alpha snr^4, whatever V; corrections are of the order of
+    # q / (1 - V)^3, and q is what the grid still resolves
+    q, m = 1e-3, 1e-4
+    average = field_averages(
+        *(np.array([[x]]) for x in (m, q, V)), np.array([snr]), Rademacher(), Rademacher()
+    )
+    signal, noise = (alpha * snr * average.ug[0, 0]) ** 2, alpha * average.gg[0, 0]
+    gain = (signal / noise) / (m**2 / q)
+    assert gain == pytest.approx(alpha * snr**4, rel=2 * q / (1 - V) ** 3)
+    # but the response cannot stay there: A + Gamma is negative, and the multiplier step fails
+    A = -alpha * average.derivative
+    assert A[0, 0] + alpha == pytest.approx(-alpha * V / (1 - V), rel=0.1)
+    step = multiplier_step([[signal + noise]], A, alpha, [[V]])
+    assert (
+        step.message == "the response is not positive: the iteration left the range of the theory"
+    )
+
+
+def test_sample_ratio_from_which_on_the_state_without_overlap_exists():
+    # V of that state falls with alpha: it is one at 2.2883 and at the cap, 0.95, at 2.4745
+    assert overlap_free_edge() == pytest.approx(2.2883, abs=5.1e-5)
+    cap = brentq(lambda alpha: fixed_point(alpha, 0.0).V - 0.95, 2.4, 2.6, xtol=1e-7)
+    assert cap == pytest.approx(2.4745, abs=5.1e-5)
+    assert fixed_point(2.4, 0.0).message.endswith("V is above the cap that AMP puts on it")
+    assert "cap" not in fixed_point(2.5, 0.0).message
+    assert not fixed_point(2.25, 0.0).converged
+    # plain equations at the edge, just inside: a state with V close to one, and none below
+    point = fixed_point(2.29, 0.0)
+    _, q, V = plain_step(2.29, 0.0, 0.0, point.q, point.V)
+    np.testing.assert_allclose((q, V), (point.q, point.V), rtol=1e-4)
+    assert 0.999 < V < 1

@@ -4,7 +4,7 @@ import pytest
 from rbmnotes import Discrete, Gaussian, Rademacher, SpikedModel, fixed_point
 from rbmnotes.experiments.evidence import compare_paths
 from rbmnotes.experiments.landscape_settling import measure_change
-from rbmnotes.theory.two_times import _mean_square, change_evolution
+from rbmnotes.theory.two_times import _mean_square, change_evolution, covariance_map
 
 SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
 
@@ -63,6 +63,49 @@ def test_the_change_decays_at_the_rate_of_the_replicon(alpha, snr):
     # the last changes are about 1e-13 of q: the ratio has come within a few 1e-4
     assert late == pytest.approx(replicon, rel=2e-3)
     assert late != pytest.approx(0.9 * replicon, rel=0.05)
+
+
+@pytest.mark.parametrize("snr", [1.2, 0.8])
+def test_covariance_of_successive_iterates(snr):
+    """At a fixed point F(q) = q with slope the replicon, convex (paper eqs. 121-122)."""
+    point = fixed_point(4.0, snr)
+    grid = point.q * np.linspace(0.0, 1.0, 21)
+    F = np.array([covariance_map(c, point, 4.0, snr) for c in grid])
+    assert F[-1] == pytest.approx(point.q, abs=1e-8)
+    step = 1e-4 * point.q
+    slope = (point.q - covariance_map(point.q - step, point, 4.0, snr)) / step
+    assert slope == pytest.approx(point.replicon, rel=2e-3)  # a difference quotient's bias
+    assert np.all(np.diff(F) > 0)
+    assert np.all(np.diff(F, 2) > 0)
+    # a second fixed point below q if and only if the replicon exceeds one
+    assert (np.min(F[:-1] - grid[:-1]) < 0) == (point.replicon > 1)
+
+
+def test_covariance_map_by_monte_carlo():
+    point = fixed_point(4.0, 1.3, prior_u=SKEWED)
+    c, n = 0.6 * point.q, 400_000
+    rng = np.random.default_rng(1)
+    noise = rng.multivariate_normal([0, 0], [[point.q, c], [c, point.q]], n)
+    omega = 1.3 * point.m * SKEWED.sample(n, rng)[:, None] + noise
+    products = slow_g(omega, point.V).prod(axis=1)
+    expected = point.m**2 + 4.0 * point.V**2 * products.mean()
+    error = 4.0 * point.V**2 * products.std() / np.sqrt(n)
+    found = covariance_map(c, point, 4.0, 1.3, prior_u=SKEWED)
+    assert abs(found - expected) < 4.5 * error
+    assert abs(0.97 * found - expected) > 4.5 * error
+
+
+def test_bad_input_to_the_covariance_map():
+    point = fixed_point(4.0, 1.2)
+    for name, arguments in (
+        ("c", (1.01 * point.q, point, 4.0, 1.2)),
+        ("c", (-0.1, point, 4.0, 1.2)),
+        ("alpha", (1.0, point, 0.0, 1.2)),
+        ("snr", (1.0, point, 4.0, -1.0)),
+        ("prior_u", (1.0, point, 4.0, 1.2, Rademacher(), Gaussian())),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name} must"):
+            covariance_map(*arguments)
 
 
 def test_above_replicon_one_the_weights_never_settle():

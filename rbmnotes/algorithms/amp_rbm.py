@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmnotes._validation import finite_array, finite_real, positive_integer
+from rbmnotes._validation import finite_array, finite_real, positive_integer, proper_share
 from rbmnotes.algorithms.starts import random_start, spectral_start
 from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.multiplier import multiplier_step
@@ -105,7 +105,12 @@ def amp_rbm(
     V0 : (k, k) array, optional
         First response; zero if absent. It changes the path, not the fixed point.
     damping : float
-        In $[0,1)$: share of the old weights and response kept in an iteration.
+        In $[0,1)$: share of the old weights and response kept in an iteration. The fields then hold
+        an echo of all earlier iterations, and the Onsager term of the mixture is the same mixture
+        of Onsager terms (ours): so damped iterates follow
+        :func:`rbmnotes.state_evolution` with the same damping, as undamped ones do without. It
+        leaves the fixed points and the replicon line alone: it slows down an iteration that
+        converges and does not make one converge whose replicon exceeds one.
     tol : float
         When to stop.
     max_iter : int
@@ -134,25 +139,25 @@ def amp_rbm(
         k = start.shape[1]
     check_states(hidden, k, "k")
     V = check_response(np.zeros((k, k)) if V0 is None else V0, "V0", k, hidden)
-    damping = finite_real(damping, "damping")
-    if not 0.0 <= damping < 1.0:
-        raise ValueError(f"damping must be in [0, 1); got {damping}")
+    damping = proper_share(damping, "damping")
     tol, max_iter = finite_real(tol, "tol", above=0.0), positive_integer(max_iter, "max_iter")
     if W_star is not None:
         W_star = finite_array(W_star, "W_star", (d, None))
     W, factors = _start(X, k, start, rng)
 
     alpha, root_d = n / d, np.sqrt(d)
-    z = g = omega = None
+    z = omega = None
+    echo = 0.0  # what the g of earlier iterations left in XW
     converged, message = False, f"not converged after {max_iter} iterations"
     overlaps, norms, responses, changes = [], [W.T @ W / d], [V], []
     if W_star is not None:
         overlaps.append(W_star.T @ W / d)
 
     for _ in range(max_iter):
-        omega = times(X, W) / root_d
-        omega = omega * factors if g is None else omega - g @ V
-        z = omega.copy() if z is None else z
+        field = times(X, W) / root_d
+        omega = field * factors if z is None else field - echo
+        if z is None:
+            z, echo = omega.copy(), field - omega
         g, derivative = proximal_sums(omega, V, hidden, z)
         A = -derivative / d
         b = transposed_times(X, g) / root_d + W @ A
@@ -167,6 +172,7 @@ def amp_rbm(
             break
         W = (1.0 - damping) * new_W + damping * W
         V = (1.0 - damping) * step.V + damping * V
+        echo = (1.0 - damping) * (g @ step.V) + damping * echo
         norms.append(W.T @ W / d)
         responses.append(V)
         changes.append(change)

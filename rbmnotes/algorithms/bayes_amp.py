@@ -148,7 +148,7 @@ def bayes_amp(
 
     snr = model.information_coefficient * np.array(model.snr)
     weighted = np.outer(snr, snr)  # Lambda S Lambda is the elementwise product with it
-    echo, cov_w = 0.0, 0.0  # what the old U leaves in X W; covariance of the rows of W
+    echo = 0.0  # what the old U leaves in X W
     converged, message = False, f"not converged after {max_iter} iterations"
     overlaps, norms, changes, scores = [], [W.T @ W / d], [], []
     if W_star is not None:
@@ -167,14 +167,14 @@ def bayes_amp(
         w = row_posteriors(field_w, precision_w, model.prior_w)
         change = np.linalg.norm(w.mean - W) / np.sqrt(d * r)
         W = (1.0 - kept) * w.mean + kept * W
-        cov_w = (1.0 - kept) * w.covariance + kept * cov_w
         echo = (1.0 - kept) * U @ (weighted * w.covariance) + kept * echo
         norm_w = W.T @ W / d
 
-        pairs = norm_u * norm_w + norm_u * cov_w + u.covariance * norm_w
+        # The covariance of W has the same weight in energy and entropy, and cancels
+        pairs = norm_u * norm_w + u.covariance * norm_w
         energy = np.sum(seen * W) - 0.5 * n * np.sum(weighted * pairs)
         entropy_u = _entropy(field_u, precision_u, u.log_normalisation, U, u.covariance)
-        entropy_w = _entropy(field_w, precision_w, w.log_normalisation, W, cov_w)
+        entropy_w = _entropy(field_w, precision_w, w.log_normalisation, W, 0.0)
 
         norms.append(norm_w)
         changes.append(change)

@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.decimation_amp import decimation_amp
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments.equal_signals import ALPHA, PRIORS_W
+from rbmnotes.experiments.equal_signals import ALPHA, PRIORS_W, matched_at
 from rbmnotes.model.order_parameters import matched_overlap
-from rbmnotes.model.priors import Gaussian, Rademacher
+from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.limits import (
-    bayes_overlap,
-    equal_snr_pca_overlap,
-    haar_overlap,
-    pca_overlap,
-)
+from rbmnotes.theory.limits import bayes_overlap, pca_overlap
+from rbmnotes.theory.pca_basis import equal_snr_pca_overlap
 
 SNR = {2: (0.8, 0.9, 1.0, 1.2, 1.6, 2.0), 10: (0.9, 1.0, 1.2, 1.6, 2.0)}
 """Rank to strengths."""
@@ -91,16 +86,13 @@ def measure_bayes_comparison(parameters: dict, rng: np.random.Generator) -> list
 def predict_bayes_comparison(parameters: dict) -> dict:
     """Return Bayes-optimal and PCA's overlap with one signal, and PCA's with equal signals."""
     law, snr, r = PRIORS_W[parameters["prior_w"]], parameters["snr"], parameters["r"]
-    row = {
+    mean, error = equal_snr_pca_overlap(ALPHA, snr, r, prior_w=law)
+    return {
         "bayes_theory": bayes_overlap(ALPHA, snr, Rademacher(), law),
         "pca_theory": float(pca_overlap(ALPHA, snr)),
+        "equal_pca_theory": mean,
+        "equal_pca_error": error,
     }
-    if isinstance(law, Gaussian):
-        mean, error = haar_overlap(r)
-        mean, error = mean * row["pca_theory"], error * row["pca_theory"]
-    else:
-        mean, error = equal_snr_pca_overlap(ALPHA, snr, r)
-    return row | {"equal_pca_theory": mean, "equal_pca_error": error}
 
 
 def measure_bayes_limit(parameters: dict, rng: np.random.Generator) -> dict:
@@ -168,10 +160,6 @@ def _row(method, start, cosines, early, converged, score, n_iter) -> dict:
 
 
 def _amp_row(method, start, W_star, fit) -> dict:
-    t = min(EARLY, fit.n_iter)
-    lengths = np.linalg.norm(W_star, axis=0) / np.sqrt(len(W_star))
-    norms = np.sqrt(np.maximum(np.diagonal(fit.history.Q[t]), 1e-300))
-    cosines = np.abs(fit.history.M[t]) / np.outer(lengths, norms)
-    early = float(cosines[linear_sum_assignment(cosines, maximize=True)].mean())
+    early = float(matched_at(fit.history, W_star, EARLY).mean())
     cosines = matched_overlap(W_star, fit.W)
     return _row(method, start, cosines, early, fit.converged, fit.score, fit.n_iter)

@@ -11,6 +11,8 @@ import pandas as pd
 
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.starts import informed_start
+from rbmnotes.experiments.evidence import Extrapolation, extrapolate
+from rbmnotes.experiments.store import read_exported, results_folder
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian, Rademacher
 from rbmnotes.model.spiked import SpikedModel
@@ -26,9 +28,12 @@ PATH_INSTANCES = {1000: 40, 2000: 40}
 
 POINT_SNR = (1.0, 1.4)
 POINT_INSTANCES = {500: 160, 1000: 80, 2000: 40}
-"""Twice those of a first run, version 1, in which one comparison of sixteen (overlap of a signal of
-signs with Gaussian latent variables at strength 1) lay at 3.3 standard errors. All points were
-repeated with new seeds; nothing of the first run is used."""
+"""Number of instances at each dimension d, twice those of a first run, version 1, which was read
+before the second was planned; it is kept in ``results/first``."""
+
+AGAIN_INSTANCES = {300: 120, 600: 60, 1200: 30}
+"""A third run, planned when the eight overlaps of the second, all within three standard errors, had
+a joint p-value of 5e-4. New seeds; the rule beforehand: all three runs are shown and judged."""
 
 TOL, MAX_ITER = 1e-8, 500
 
@@ -130,3 +135,38 @@ def predict_bayes_point(parameters: dict) -> dict:
         "bayes_overlap": bayes_overlap(ALPHA, parameters["snr"], *laws),
         "log_evidence": bayes_log_evidence(ALPHA, parameters["snr"], *laws),
     }
+
+
+def first_points() -> pd.DataFrame:
+    """Return the first run of the points, version 1 of ``bayes_points`` with half the instances."""
+    return read_exported("bayes_points", "paper", results_folder() / "first")[0]
+
+
+def judged_points(table: pd.DataFrame) -> dict[tuple, list[Extrapolation]]:
+    r"""Extrapolate overlap and score of every point and compare them with their limits.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of :func:`measure_bayes_point` and :func:`predict_bayes_point` with their parameters.
+
+    Returns
+    -------
+    dict
+        From ``prior_u``, ``prior_w`` and ``snr`` to the comparison of the overlap and that of the
+        score, of the same runs. The score's scale is :math:`\frac12\alpha\lambda^2`, the evidence
+        of a signal that is known.
+    """
+    judged = {}
+    for point, rows in table.groupby(["prior_u", "prior_w", "snr"], sort=True):
+        sizes = sorted(int(d) for d in rows.d.unique())
+        by_size = [rows[rows.d == d] for d in sizes]
+        limits = (
+            ("overlap", rows.bayes_overlap.iloc[0], None),
+            ("score", rows.log_evidence.iloc[0], 0.5 * ALPHA * point[2] ** 2),
+        )
+        judged[point] = [
+            extrapolate(sizes, [part[name] for part in by_size], theory, scale)
+            for name, theory, scale in limits
+        ]
+    return judged

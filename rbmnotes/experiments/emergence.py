@@ -197,12 +197,26 @@ def law_times(alpha, snr, learning_rate, d, longest, draws=LAW_DRAWS, seed=0) ->
     return np.clip(emergence_time(span, times), 1.0, longest)
 
 
-def unrecovered(beta: float, recovered) -> np.ndarray:
-    r"""Return $\sum_{j>i}j^{-2\beta}$, the strength beyond the $i$ strongest signals.
+def unrecovered(beta: float, recovered, signals: int | None = None) -> np.ndarray:
+    r"""Return $\sum_{i<j\le r}j^{-2\beta}$, the strength of the signals beyond the i strongest.
 
-    The sum goes on without end, as if the sequence did; the first signal's strength is one.
+    Of those in the data and no others: the sum ends with the last of them.
+
+    Parameters
+    ----------
+    beta : float
+    recovered : array of int
+        $i$, from zero to $r$.
+    signals : int, optional
+        $r$; by default as many as the experiment has.
+
+    Returns
+    -------
+    array
+        In units of the first signal's strength.
     """
-    return zeta(2.0 * beta, np.asarray(recovered, dtype=float) + 1.0)
+    r = POWERS[beta] if signals is None else signals
+    return zeta(2.0 * beta, np.add(recovered, 1.0)) - zeta(2.0 * beta, r + 1.0)
 
 
 def power_exponent(beta: float, log_times) -> np.ndarray:
@@ -217,10 +231,33 @@ def power_exponent(beta: float, log_times) -> np.ndarray:
     Returns
     -------
     (...) array
-        Slope of $\log\sum_{j>i}\lambda_j^2$ against $\log t_i$ over :data:`POWER_WINDOW`.
+        Slope of $\log\sum_{i<j\le r}\lambda_j^2$ against $\log t_i$ over :data:`POWER_WINDOW`.
     """
     first, last = POWER_WINDOW[beta]
     x = np.asarray(log_times)[..., first - 1 : last]
     y = np.log(unrecovered(beta, np.arange(first, last + 1)))
     x = x - x.mean(axis=-1, keepdims=True)
     return np.sum(x * (y - y.mean()), axis=-1) / np.sum(x * x, axis=-1)
+
+
+def local_exponent(beta: float, recovered: int, signals: int) -> float:
+    r"""Return the slope of the unrecovered strength against time within a list, for strong signals.
+
+    Between the $i$-th signal and the next, of $r$ with $t_i\propto i^{2\beta}$ exactly. As
+    $r\to\infty$ and then $i\to\infty$ it tends to $-(2\beta-1)/2\beta$.
+
+    Parameters
+    ----------
+    beta : float
+    recovered : int
+        $i$, at least one and below $r-1$.
+    signals : int
+        $r$.
+
+    Returns
+    -------
+    float
+    """
+    at = np.array([recovered, recovered + 1])
+    change = np.diff(np.log(unrecovered(beta, at, signals))) / np.diff(np.log(at))
+    return float(change[0] / (2.0 * beta))

@@ -1,5 +1,8 @@
 """Signals of equal strength: the points that Figures 5 and 6 share (sizes are ours)."""
 
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher
 
 ALPHA = 4.0
@@ -19,3 +22,26 @@ def equal_signals_grid(strengths=SNR, sizes=SIZES, priors=PRIORS_W) -> tuple[dic
         for prior in priors
         for snr in strengths
     )
+
+
+def matched_at(history, W_star, t: int) -> np.ndarray:
+    """Return the absolute cosines of the best assignment at an iteration of a run.
+
+    Parameters
+    ----------
+    history : BayesAMPHistory or DescentHistory
+        With its ``M``: of a run that was told the signals.
+    W_star : (d, r) array
+        Signals.
+    t : int
+        Iteration; a run that ended earlier is at its end.
+
+    Returns
+    -------
+    (min(r, k),) array
+    """
+    t = min(t, len(history.Q) - 1)
+    lengths = np.linalg.norm(W_star, axis=0) / np.sqrt(len(W_star))
+    norms = np.sqrt(np.maximum(np.diagonal(history.Q[t]), 1e-300))
+    cosines = np.abs(history.M[t]) / np.outer(lengths, norms)
+    return cosines[linear_sum_assignment(cosines, maximize=True)]

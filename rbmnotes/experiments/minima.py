@@ -1,9 +1,10 @@
 r"""The minimum of the objective beside Gordon's value: one unit and one signal.
 
 Points, sizes and starts were fixed before the runs. At six points the replicon is below one, and
-Theorem 7 gives the limit of the minimum; finite-size corrections are expected to fall as $1/d$. At
-three it is above one: there the value is a lower bound only, and the distance to it and to the
-value with one step of replica symmetry breaking is reported, not judged.
+Theorem 7 gives the limit of the minimum; with which power of $d$ it is approached is not known, so
+every plausible one is tried. At three it is above one: there the value is a lower bound only, and
+the distance to it is reported, not judged. (The column ``loss_1rsb`` is under revision and without
+a signal too low: see ``rbmnotes.theory.replica``.)
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ Theory of the rate (ours). Let two runs of AMP on the same data have order param
 point and weights of mutual overlap $c$. One iteration maps $c$ to
 $m^2+\alpha V^2E[g(\omega)g(\omega')]$, whose slope at $c=q$ is the replicon: the mean square
 distance between the runs shrinks by the replicon in an iteration, their distance by its root. A
-difference in $(m,q,V)$ itself is multiplied by the eigenvalues of state evolution's derivative.
-So the change of the weights falls in the end by the factor
+difference in $(m,q,V)$ itself is multiplied by the eigenvalues of state evolution's derivative,
+of which the moduli count (`growth` and `alternation` of a branch). So the change of the weights
+falls in the end by the factor
 
 .. math::
     \max\big(\sqrt{\text{replicon}},\ |\text{eigenvalues}|\big)

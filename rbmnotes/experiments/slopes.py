@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from rbmnotes._validation import finite_array, random_generator
 from rbmnotes.experiments.evidence import CONFIDENCE
@@ -45,6 +46,12 @@ class Slope:
             return "disagrees"
         narrow = self.high - self.low <= WIDTH * abs(self.theory)
         return "agrees" if narrow else "undecided"
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p-value of the theory, with the interval read as a normal law's."""
+        error = 0.5 * (self.high - self.low) / norm.isf(0.5 - CONFIDENCE / 2)
+        return float(2 * norm.sf(abs(self.value - self.theory) / error))
 
     def __str__(self):
         return (

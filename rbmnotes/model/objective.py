@@ -156,7 +156,8 @@ def effective_average(
     A visible unit of mean $\bar v$ and variance $\sigma^2$ in the field $y/\sqrt d$, $y=Wh+a$,
     contributes $\bar vy/\sqrt d+\sigma^2y^2/2d$ to $\log Z$ and has mean
     $\bar v+\sigma^2y/\sqrt d$. For $\bar v=0$, $\sigma=1$ this is paper eqs. 7, 10 and 47; for
-    $\bar v\ne0$ it is Corollary 2.
+    $\bar v\ne0$ it is Corollary 2, by which $\langle vh^\top\rangle$ then converges, in the norm of
+    the theorem, up to a multiple of $(1,\dots,1)$ in every column only.
 
     Parameters
     ----------

@@ -73,8 +73,8 @@ def bayes_state_evolution(model: SpikedModel, m0, n_iter: int = 20) -> BayesStat
     m_w[0] = m0
     for t in range(n_iter):
         for i, strength in enumerate(snr**2):
-            m_u[t, i] = posterior_overlap(strength * m_w[t, i], model.prior_u)
-            m_w[t + 1, i] = posterior_overlap(model.alpha * strength * m_u[t, i], model.prior_w)
+            m_u[t, i] = _overlap(strength * m_w[t, i], model.prior_u)
+            m_w[t + 1, i] = _overlap(model.alpha * strength * m_u[t, i], model.prior_w)
     return BayesStateEvolution(m_w, m_u)
 
 
@@ -105,5 +105,11 @@ def bayes_log_evidence(
         As :func:`rbmnotes.bayes_overlap`.
     """
     m_w = bayes_overlap(alpha, snr, prior_u, prior_w) ** 2
-    m_u = posterior_overlap(snr**2 * m_w, prior_u)
+    alpha, snr = float(alpha), float(snr)
+    m_u = _overlap(snr**2 * m_w, prior_u)
     return mutual_potential(alpha, snr, m_u, m_w, prior_u, prior_w)
+
+
+def _overlap(gamma, prior):
+    """Overlap of the posterior mean with the truth, which rounding must not make negative."""
+    return max(posterior_overlap(gamma, prior), 0.0)

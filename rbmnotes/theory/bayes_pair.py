@@ -1,4 +1,4 @@
-r"""State evolution of Bayes-optimal AMP for two equal signals, and estimates that mix them."""
+r"""State evolution of Bayes-optimal AMP on equal signals, for estimates that mix them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._validation import finite_array, finite_real, positive_integer, symmetric_matrix
-from rbmnotes.model.posterior import row_posteriors
+from rbmnotes.model.posterior import check_row_states, row_posteriors
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised, joint_states
 
 REACH = 7.0
@@ -87,6 +87,109 @@ def bayes_pair_evolution(
     return BayesPairEvolution(np.array(overlaps), np.array(norms))
 
 
+@dataclass(frozen=True)
+class BayesStageEvolution:
+    r"""Order parameters of one estimate of one of several signals.
+
+    Attributes
+    ----------
+    M : (n_iter + 1, r) array
+        $\frac1dW^{\star\top}\hat w$, the start first.
+    q : (n_iter + 1,) array
+        $\frac1d\|\hat w\|^2$, the start first.
+    """
+
+    M: np.ndarray
+    q: np.ndarray
+
+    @property
+    def overlap(self) -> np.ndarray:
+        """Cosine between every signal and the estimate, (n_iter + 1, r)."""
+        return self.M / np.sqrt(self.q)[:, None]
+
+
+def bayes_stage_evolution(
+    alpha: float,
+    snr: float,
+    M,
+    q: float,
+    n_iter: int,
+    prior_u: Prior = Rademacher(),
+    prior_w: Prior = Rademacher(),
+) -> BayesStageEvolution:
+    r"""Predict rank-one :func:`rbmnotes.bayes_amp` on `r` equal signals, from any overlaps (ours).
+
+    That is the first stage of :func:`rbmnotes.decimation_amp`. The estimate takes the field
+    $\lambda^2M^\top u^\star+\lambda\sqrt q\,G$ for one of a single signal of precision
+    $\lambda^2q$; its posterior mean has the overlaps $M_u,q_u$ with the truth and with itself, and
+    the signals follow in the same way, with $\alpha\lambda^2$, $M_u$ and $q_u$. From a random
+    start, of vanishing $M$, the direction of $M$ stays until a signal emerges.
+
+    Parameters
+    ----------
+    alpha, snr : float
+        Sample ratio, strength of every signal.
+    M : (r,) array
+        Overlaps of the start with the signals.
+    q : float
+        Squared length of the start per entry, positive.
+    n_iter : int
+        Number of iterations.
+    prior_u, prior_w : Prior
+        Laws of the latent variables and of the signals' entries: zero mean, unit variance.
+
+    Returns
+    -------
+    BayesStageEvolution
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, shapes do not match, or the states of a row are too many.
+    """
+    alpha = finite_real(alpha, "alpha", above=0.0)
+    snr = finite_real(snr, "snr", above=0.0)
+    M, q = finite_array(M, "M", (None,)), finite_real(q, "q", above=0.0)
+    n_iter = positive_integer(n_iter, "n_iter", minimum=0)
+    for prior, name in ((prior_u, "prior_u"), (prior_w, "prior_w")):
+        check_standardised(prior, name)
+        check_row_states(prior, len(M), name)
+    overlaps, norms = [M], [q]
+    for _ in range(n_iter):
+        for gain, prior in ((snr**2, prior_u), (alpha * snr**2, prior_w)):
+            M, q = _single_overlaps(gain * M, gain * q, prior)
+        overlaps.append(M)
+        norms.append(q)
+    return BayesStageEvolution(np.array(overlaps), np.array(norms))
+
+
+def _line(prior, deviation):
+    """Return equidistant standard normal noise for the trapezoidal rule, the largest deviation.
+
+    The posterior mean is analytic in a strip of half width pi over the deviation times the
+    support's diameter; with four steps in it the rule errs by 1e-10.
+    """
+    diameter = prior.support[-1] - prior.support[0]
+    step = min(0.5, 0.8 / (diameter * max(deviation, 1e-3)))
+    return np.arange(-REACH, REACH + step, step)
+
+
+def _single_overlaps(signal, precision, prior):
+    """Return M and q of the posterior mean of one entry, when others are seen with it."""
+    if isinstance(prior, Gaussian):
+        shrink = 1.0 / (1.0 + precision)
+        return signal * shrink, shrink**2 * (signal @ signal + precision)
+    line = _line(prior, np.sqrt(precision))
+    weights = np.exp(-0.5 * line**2)
+    weights /= weights.sum()
+    states, log_probabilities = joint_states(prior, len(signal))
+    fields = (states @ signal)[:, None] + np.sqrt(precision) * line
+    estimate = prior.posterior_mean(fields, precision)
+    probabilities = np.exp(log_probabilities)
+    M = states.T @ (probabilities * (estimate @ weights))
+    return M, float(probabilities @ (estimate**2 @ weights))
+
+
 def _posterior_overlaps(signal, precision, prior):
     """Return M and Q of the posterior means in a channel with these overlaps, times its gain."""
     if isinstance(prior, Gaussian):
@@ -94,11 +197,7 @@ def _posterior_overlaps(signal, precision, prior):
         return signal @ shrink, shrink @ (signal.T @ signal + precision) @ shrink
     values, vectors = np.linalg.eigh(precision)
     root = np.sqrt(np.maximum(values, 0.0))
-    # The posterior mean is analytic in a strip of half width pi over root times the support's
-    # diameter; with four steps in it the trapezoidal rule errs by 1e-10.
-    diameter = prior.support[-1] - prior.support[0]
-    step = min(0.5, 0.8 / (diameter * max(root[-1], 1e-3)))
-    line = np.arange(-REACH, REACH + step, step)
+    line = _line(prior, root[-1])
     weights = np.exp(-0.5 * (line[:, None] ** 2 + line**2)).ravel()
     weights /= weights.sum()
     noise = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)

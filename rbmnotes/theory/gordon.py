@@ -18,10 +18,18 @@ state evolution: that both agree is a test.
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import brentq
 
-from rbmnotes._validation import finite_real, not_negative
+from rbmnotes._validation import finite_real, not_negative, positive
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior, check_standardised
+from rbmnotes.model.priors import (
+    Discrete,
+    Gaussian,
+    Prior,
+    Rademacher,
+    check_prior,
+    check_standardised,
+)
 from rbmnotes.theory.moreau import FieldLaw
 
 
@@ -90,6 +98,50 @@ def gordon_gradient(
     """
     problem = check_problem(alpha, snr, hidden, prior_u)
     return gradient(check_state(m, q, tau, gamma, hidden), *problem)
+
+
+def norm_bounds(sigma: float, alpha: float, hidden: Discrete = Rademacher()) -> tuple[float, float]:
+    r"""Return the largest $q$ of weights that beat zero, and of stationary weights (ours).
+
+    For any data with $\sigma=\|X\|/\sqrt d$ and one unit of finite support without bias. With
+    $\bar h=\max|h|$ weights of $\mathcal L(W)\le0$ have
+    $\frac12\bar h^2q-\bar h\sigma\sqrt{q/\alpha}+\log P(|h|=\bar h)\le0$, and stationary weights
+    $\sqrt q\,\langle h^2\rangle_q\le\bar h\sigma/\sqrt\alpha$: for signs $q\le4\sigma^2/\alpha$ and
+    $q\le\sigma^2/\alpha$. Strong signals attain both in the limit.
+
+    Parameters
+    ----------
+    sigma : float
+        Largest singular value of the data over $\sqrt d$, positive.
+    alpha : float
+        Sample ratio.
+    hidden : Discrete
+        Law of the hidden unit.
+
+    Returns
+    -------
+    beats_zero : float
+    stationary : float
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    sigma, alpha = float(positive(sigma, "sigma")), float(positive(alpha, "alpha"))
+    if not isinstance(check_prior(hidden, "hidden"), Discrete):
+        raise ValueError(f"hidden must have finitely many values; got {hidden!r}")
+    sizes, p = np.abs(hidden.support), np.array(hidden.probabilities)
+    top, slope = sizes.max(), sigma / np.sqrt(alpha)
+    beats_zero = ((slope + np.sqrt(slope**2 - 2.0 * np.log(p[sizes == top].sum()))) / top) ** 2
+
+    def excess(q):
+        return np.sqrt(q) * eta2_moments([[q]], hidden).second[0, 0] - top * slope
+
+    high = 1.0
+    while excess(high) < 0.0:
+        high *= 2.0
+    return float(beats_zero), float(brentq(excess, 0.0, high, xtol=1e-14))
 
 
 def potential(state, alpha, snr, hidden, prior_u):

@@ -12,11 +12,8 @@ from rbmnotes._validation import (
     finite_real,
     not_negative,
     positive,
-    positive_integer,
-    random_generator,
     real_values,
 )
-from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_standardised
 
 
@@ -113,110 +110,6 @@ def marchenko_pastur_density(x, alpha):
     inside = (x > lower) & (x < upper)
     body = np.sqrt(np.where(inside, (upper - x) * (x - lower), 0.0))
     return body / (2.0 * np.pi * np.where(inside, x, 1.0))
-
-
-def haar_overlap(r: int, n_samples: int = 20_000, rng=0) -> tuple[float, float]:
-    r"""Return the mean matched overlap of a Haar-distributed rotation of `r` directions.
-
-    Multiplied by :func:`pca_overlap` it is what PCA reaches on `r` Gaussian signals of equal
-    strength, whose law no rotation changes; for other signals see :func:`equal_snr_pca_overlap`.
-    It is $2\sqrt2/\pi$ for $r=2$; beyond, a Monte-Carlo average.
-
-    Parameters
-    ----------
-    r : int
-        Number of signals of equal strength.
-    n_samples : int
-        Number of rotations drawn, for $r\ge3$.
-    rng : int or numpy.random.Generator
-        Seed or generator, for $r\ge3$.
-
-    Returns
-    -------
-    mean, standard_error : float
-        The error is zero where the value is exact.
-
-    Raises
-    ------
-    ValueError
-        If `r` or `n_samples` is too small.
-    """
-    r, n_samples = positive_integer(r, "r"), positive_integer(n_samples, "n_samples", minimum=2)
-    if r <= 2:
-        return (1.0 if r == 1 else 2.0 * np.sqrt(2.0) / np.pi), 0.0
-    matrices = random_generator(rng).standard_normal((n_samples, r, r))
-    return _mean_matched_overlap(np.linalg.qr(matrices)[0])
-
-
-def equal_snr_pca_overlap(
-    alpha: float,
-    snr: float,
-    r: int,
-    prior_u: Prior = Rademacher(),
-    prior_w: Prior = Rademacher(),
-    n_samples: int = 20_000,
-    rng=0,
-) -> tuple[float, float]:
-    r"""Return the mean matched overlap of PCA with `r` signals of equal strength (ours).
-
-    PCA finds the subspace of the signals; which basis of it, is decided by what splits the
-    degenerate singular values, a symmetric $r\times r$ matrix of order $d^{-1/2}$: the Gram
-    matrices of the signals and of the latent variables and the noise. Its entries are
-    independent Gaussians, of variance $v+1+1/\alpha$ off the diagonal and
-    $2v+{\rm Var}\,w^2+{\rm Var}\,u^2/\alpha$ on it,
-    $v=(1+1/\alpha+2\lambda^2)/(\alpha\lambda^4-1)$. Its eigenvectors are the basis: Haar
-    distributed for Gaussian priors; for signs, whose squares do not fluctuate, closer to equal
-    mixtures of all signals, and so a smaller overlap.
-
-    Parameters
-    ----------
-    alpha : float
-        Sample ratio.
-    snr : float
-        Signal strength, the same for all.
-    r : int
-        Number of signals.
-    prior_u, prior_w : Prior
-        Laws of the latent variables and of the signals' entries: zero mean, unit variance.
-    n_samples : int
-        Number of matrices drawn.
-    rng : int or numpy.random.Generator
-        Seed or generator.
-
-    Returns
-    -------
-    mean, standard_error : float
-        Both zero below the BBP threshold.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range or a prior is not standardised.
-    """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(not_negative(snr, "snr")[()], "snr")
-    r, n_samples = positive_integer(r, "r"), positive_integer(n_samples, "n_samples", minimum=2)
-    check_standardised(prior_u, "prior_u")
-    check_standardised(prior_w, "prior_w")
-    rng = random_generator(rng)
-    reached = float(pca_overlap(alpha, snr))
-    if reached == 0.0:
-        return 0.0, 0.0
-    noise = (1.0 + 1.0 / alpha + 2.0 * snr**2) / (alpha * snr**4 - 1.0)
-    diagonal = 2.0 * noise + (prior_w.moment(4) - 1.0) + (prior_u.moment(4) - 1.0) / alpha
-    splitting = np.sqrt(noise + 1.0 + 1.0 / alpha) * rng.standard_normal((n_samples, r, r))
-    splitting = (splitting + splitting.transpose(0, 2, 1)) / np.sqrt(2.0)
-    places = np.arange(r)
-    splitting[:, places, places] = np.sqrt(diagonal) * rng.standard_normal((n_samples, r))
-    mean, error = _mean_matched_overlap(np.linalg.eigh(splitting)[1])
-    return reached * mean, reached * error
-
-
-def _mean_matched_overlap(rotations):
-    """Mean over a stack of orthogonal matrices of their matched overlap with the axes."""
-    axes = np.eye(rotations.shape[-1])
-    means = [matched_overlap(axes, rotation).mean() for rotation in rotations]
-    return float(np.mean(means)), float(np.std(means, ddof=1) / np.sqrt(len(means)))
 
 
 def bayes_overlap(

@@ -167,7 +167,7 @@ def _scan(alpha, snr, hidden, prior_u):
         ).x
         m, gamma = r * np.cos(theta), r * np.sin(theta)
         m = abs(m) if free else m
-        V = _inner_maximum(FieldLaw(snr * m, r * r, hidden, prior_u), gamma, alpha)
+        V = inner_maximum(FieldLaw(snr * m, r * r, hidden, prior_u), gamma, alpha)
         ends.append(np.array([m, r * r, gamma / V, gamma]))
     return ends
 
@@ -177,7 +177,7 @@ def _profile(point, alpha, snr, hidden, prior_u):
     theta, r = point
     m, q, gamma = r * np.cos(theta), r * r, r * np.sin(theta)
     law = FieldLaw(snr * m, q, hidden, prior_u)
-    V = _inner_maximum(law, gamma, alpha)
+    V = inner_maximum(law, gamma, alpha)
     average, penalty = law.averages(V), eta2_moments([[q]], hidden)
     value = alpha * (average.envelope + penalty.eta2) - gamma**2 / (2.0 * V)
     by_m = m / V - alpha * snr * average.ug
@@ -185,7 +185,7 @@ def _profile(point, alpha, snr, hidden, prior_u):
     return value, np.array([-by_m * gamma, by_m * np.cos(theta) + by_q * 2.0 * r])
 
 
-def _inner_maximum(law, gamma, alpha):
+def inner_maximum(law, gamma, alpha):
     r"""Solve $V\sqrt{\alpha E[g^2]}=\gamma$ for $V$."""
 
     def excess(log_V):

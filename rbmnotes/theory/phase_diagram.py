@@ -49,11 +49,13 @@ class Branch:
     replicon : (p,) array
         $\alpha V^2E[(\partial_\omega g)^2]$.
     growth : (p,) array
-        Largest real part of the eigenvalues of the derivative of state evolution's map of
-        $(m,q,V)$. Above one a small change grows, at $m=0$ a small overlap.
+        Largest modulus of the eigenvalues of the derivative of state evolution's map of
+        $(m,q,V)$ whose real part is not negative; 0 without such. Above one a small change grows,
+        at $m=0$ a small overlap.
     alternation : (p,) array
-        Smallest real part. Below minus one the recursion ends in a cycle of two states, which
-        damping cures.
+        Minus the largest modulus of the eigenvalues with a negative real part; 0 without such.
+        Below minus one changes grow while they change sign: for a real eigenvalue the recursion
+        ends in a cycle of two states, for a complex pair it turns as well. Damping lessens it.
     """
 
     name: str
@@ -265,9 +267,11 @@ def _describe(curve, point):
     average = curve.law(signal, q).averages(V)
     eta1 = 0.5 * V * average.gg - average.envelope
     loss = curve.alpha * (eta2_moments([[q]], curve.hidden).eta2 - eta1)
-    factors = np.linalg.eigvals(_derivative_of_map(curve, snr, m, q, V)).real
+    factors = np.linalg.eigvals(_derivative_of_map(curve, snr, m, q, V))
+    size, forward = np.abs(factors), factors.real >= 0.0
+    growth, alternation = size[forward].max(initial=0.0), -size[~forward].max(initial=0.0)
     overlap, replicon = m / np.sqrt(q), curve.replicon(point)
-    return curve.alpha, snr, m, q, V, overlap, loss, replicon, factors.max(), factors.min()
+    return curve.alpha, snr, m, q, V, overlap, loss, replicon, growth, alternation
 
 
 def _derivative_of_map(curve, snr, m, q, V):

@@ -10,7 +10,11 @@ self overlap $q$ and mutual overlap $q_0$, whose lowest energy per dimension is
     -\frac1{2y}\log\frac TV-\frac{q_0-m^2}{2T},\qquad T=V+y(q-q_0),
 
 with $\mathcal M$ the Moreau envelope of $-\eta_1$ and $y$ Parisi's parameter; $y\to0$ is the
-replica-symmetric value. Without a signal $m=q_0=0$: different states are orthogonal.
+replica-symmetric value.
+
+Under revision. Without an overlap the code fixes $m=q_0=0$, states that are orthogonal. That is not
+the solution: the energy must be a *maximum* over $q_0$, and there it is a minimum, so the energy
+returned is too low (-0.941109 at $\alpha=4$, where the one-step value is -0.940388 at $q_0=0.624$).
 """
 
 from __future__ import annotations
@@ -76,7 +80,14 @@ class OneStepRSB:
 
 
 def one_step_rsb(alpha: float, snr: float = 0.0, hidden: Prior = Rademacher()) -> OneStepRSB:
-    r"""Solve the one-step problem (ours).
+    r"""Solve the one-step problem (ours; without an overlap under revision, not to be relied on).
+
+    Where the state returned has no overlap it also fixes $q_0=0$. The energy must be a maximum over
+    $q_0$; with $D$ the response of $\langle g\rangle$ at zero field and $T=V+yq$ it is one only if
+    $\alpha T^2D^2\le1$, and at $\alpha=4$ that number is 1.147. So the energy is too low:
+    -0.941109, -0.946920, -0.950652 at $\alpha=4,6,8$, where the one-step values are -0.940388,
+    -0.946541 and -0.950413. Just above the BBP strength the one-step state has an overlap where the
+    replica-symmetric one has none; it is not found.
 
     At a sample ratio where the replica-symmetric state is in the range of the theory, it is
     followed in $y$ until the energy no longer grows, and Newton's method finds the maximum. States

@@ -12,6 +12,7 @@ from rbmnotes._validation import (
     finite_real,
     not_negative,
     positive_integer,
+    proper_share,
     random_generator,
     symmetric_matrix,
 )
@@ -21,6 +22,7 @@ from rbmnotes.model.objective import eta2
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior, check_standardised
 from rbmnotes.model.proximal import check_response, response_bound
 from rbmnotes.model.spiked import SpikedModel
+from rbmnotes.theory._damped_evolution import DampedIterates
 from rbmnotes.theory.quadrature import field_averages
 
 
@@ -37,7 +39,8 @@ class StateEvolution:
     V : (n_iter + 1, k, k) array
         Responses.
     error : float
-        Largest standard error of the averages of one iteration (three units or more), else zero.
+        Largest standard error of the averages of one iteration (three units or more, or damping),
+        else zero.
     message : str
         Empty, or why the recursion stopped early.
     """
@@ -50,7 +53,14 @@ class StateEvolution:
 
 
 def state_evolution(
-    model: SpikedModel, M0, Q0, V0=None, n_iter: int = 20, hidden: Prior = Rademacher(), rng=0
+    model: SpikedModel,
+    M0,
+    Q0,
+    V0=None,
+    n_iter: int = 20,
+    hidden: Prior = Rademacher(),
+    rng=0,
+    damping: float = 0.0,
 ) -> StateEvolution:
     r"""Predict every iteration of :func:`rbmnotes.amp_rbm` (Theorem 3, paper eqs. 19 and 58-60).
 
@@ -58,7 +68,9 @@ def state_evolution(
     $A=-\alpha E[\partial_\omega g]$ over the fields $\omega\sim M^\top\Lambda U+Q^{1/2}G$; the
     multiplier step with $B=\hat M^\top\Lambda^2\hat M+\hat Q$ gives $V$, and then $Q=VBV$,
     $M=\Lambda\hat MV$. A channel enters through its information coefficient. The law of the
-    signals' entries does not matter.
+    signals' entries does not matter. With damping, $M$ and $V$ are mixed as the algorithm mixes
+    them, and $Q$ needs $E[g^tg^{s\top}]$ of all earlier iterations $s$ too, which is found by
+    quasi-Monte-Carlo sampling: a cost that grows as the square of `n_iter`.
 
     Parameters
     ----------
@@ -74,7 +86,9 @@ def state_evolution(
     hidden : Prior
         Law of a hidden unit.
     rng : int or numpy.random.Generator
-        Scrambling of the quasi-Monte-Carlo points, for three units or more.
+        Scrambling of the quasi-Monte-Carlo points, for three units or more, or with damping.
+    damping : float
+        That of the algorithm, in $[0,1)$.
 
     Returns
     -------
@@ -83,8 +97,8 @@ def state_evolution(
     Raises
     ------
     ValueError
-        If shapes do not match, $Q_0$ is not symmetric or not above $M_0^\top M_0$, or $V_0$ is out
-        of range.
+        If shapes do not match, $Q_0$ is not symmetric or not above $M_0^\top M_0$, or $V_0$ or
+        `damping` is out of range.
     """
     if not isinstance(model, SpikedModel):
         raise ValueError(f"model must be a SpikedModel; got {model!r}")
@@ -98,9 +112,11 @@ def state_evolution(
     V = check_response(np.zeros((k, k)) if V0 is None else V0, "V0", k, hidden)
     n_iter = positive_integer(n_iter, "n_iter", minimum=0)
     random_generator(rng)  # only checked: with a seed, every iteration takes the same points
+    damping = proper_share(damping, "damping")
 
     snr = model.information_coefficient * np.array(model.snr)
     path, error, message = [(M, Q, V)], 0.0, ""
+    iterates = DampedIterates(M, Q, damping, model.alpha, snr, model.prior_u, hidden, rng)
     for _ in range(n_iter):
         average = field_averages(M, Q, V, snr, model.prior_u, hidden, rng)
         M_hat = model.alpha * average.ug
@@ -110,11 +126,15 @@ def state_evolution(
         if step.message:
             message = step.message
             break
-        V = step.V
-        Q = V @ B @ V
-        M, Q = weighted @ V, 0.5 * (Q + Q.T)
+        if damping > 0.0:
+            M, Q = iterates.advance(V, weighted, average.gg, step.V)
+            V = (1.0 - damping) * step.V + damping * V
+        else:
+            V = step.V
+            Q = V @ B @ V
+            M, Q = weighted @ V, 0.5 * (Q + Q.T)
         path.append((M, Q, V))
-        error = max(error, average.error)
+        error = max(error, average.error, iterates.error)
     return StateEvolution(*map(np.array, zip(*path, strict=True)), error=error, message=message)
 
 

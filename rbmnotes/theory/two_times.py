@@ -19,11 +19,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmnotes._validation import positive_integer
-from rbmnotes.model.priors import Discrete, Prior, Rademacher
+from rbmnotes._validation import finite_real, not_negative, positive_integer
+from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_standardised
 from rbmnotes.model.proximal import proximal_map
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.state_evolution import StateEvolution, state_evolution
+from rbmnotes.theory.state_evolution import FixedPoint, StateEvolution, state_evolution
 
 REACH = 7.0
 """Half width of the grids, in standard deviations."""
@@ -100,6 +100,58 @@ def change_evolution(
         )
         change[t] = (m[t + 1] - m[t]) ** 2 + model.alpha * square
     return ChangeEvolution(change, path)
+
+
+def covariance_map(
+    c: float,
+    point: FixedPoint,
+    alpha: float,
+    snr: float,
+    hidden: Prior = Rademacher(),
+    prior_u: Discrete = Rademacher(),
+) -> float:
+    r"""Return the covariance of the next two iterates at a fixed point (paper eq. 121).
+
+    $F(c)=m^2+\alpha V^2E[g(\omega)g(\omega')]$, fields of covariance $c$ given the latent variable.
+
+    Parameters
+    ----------
+    c : float
+        Covariance of two successive iterates, between 0 and $q$.
+    point : FixedPoint
+        The fixed point of state evolution.
+    alpha : float
+        Sample ratio.
+    snr : float
+        Signal strength.
+    hidden : Prior
+        Law of the hidden unit.
+    prior_u : Discrete
+        Law of the latent variable: zero mean, unit variance, finitely many values.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `c` is not between 0 and $q$, or another argument is out of range.
+    """
+    c, alpha = finite_real(c, "c"), finite_real(alpha, "alpha", above=0.0)
+    snr = finite_real(not_negative(snr, "snr"), "snr")
+    if not 0.0 <= c <= point.q:
+        raise ValueError(f"c must be between 0 and q = {point.q!r}; got {c!r}")
+    if not isinstance(check_standardised(prior_u, "prior_u"), Discrete):
+        raise ValueError(f"prior_u must have finitely many values; got {prior_u!r}")
+    nodes, weights = _normal_grid(STEP)
+    average = 0.0
+    for u, probability in zip(prior_u.support, prior_u.probabilities, strict=True):
+        shared = snr * point.m * u + np.sqrt(c) * nodes
+        omega = shared[:, None] + np.sqrt(point.q - c) * nodes
+        g = proximal_map(omega.reshape(-1, 1), [[point.V]], hidden).g.reshape(omega.shape)
+        average += probability * float(weights @ (g @ weights) ** 2)
+    return point.m**2 + alpha * point.V**2 * average
 
 
 def _mean_square(signal, q, change, response, factors, prior_u, hidden):

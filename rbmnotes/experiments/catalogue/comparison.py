@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from rbmnotes.experiments import bayes_comparison, bayes_rank_one, comparison, solution_time
+from rbmnotes.experiments import (
+    bayes_comparison,
+    bayes_map,
+    bayes_rank_one,
+    bayes_stage,
+    comparison,
+    solution_time,
+    ten_units,
+)
 from rbmnotes.experiments.equal_signals import (
     INSTANCES,
     PRIORS_W,
@@ -53,6 +61,34 @@ EXPERIMENTS = (
         },
     ),
     Experiment(
+        name="units_by_size",
+        version=1,
+        description="Ten units on ten equal signals: AMP-RBM at three sizes, for Corollary 1",
+        measure=ten_units.measure_units_by_size,
+        predict=ten_units.predict_units_by_size,
+        scales={
+            "quick": Scale(grid(d=[100, 150], snr=[1.6]), 2),
+            "paper": by_size(ten_units.SIZE_INSTANCES, snr=ten_units.SIZE_SNR),
+        },
+    ),
+    Experiment(
+        name="equal_rate",
+        version=1,
+        description="Ten units: contrastive divergence beside gradient descent at one rate",
+        measure=ten_units.measure_equal_rate,
+        scales={
+            "quick": Scale(grid(snr=[1.6], d=[100], n_steps=[50]), 2),
+            "paper": Scale(
+                grid(
+                    snr=[ten_units.RATE_SNR],
+                    d=[ten_units.RATE_D],
+                    n_steps=[ten_units.RATE_STEPS[-1]],
+                ),
+                ten_units.RATE_INSTANCES,
+            ),
+        },
+    ),
+    Experiment(
         name="solution_time",
         version=1,
         description="Seconds to a small gradient, equal signals, four methods (use one job)",
@@ -89,6 +125,19 @@ EXPERIMENTS = (
         },
     ),
     Experiment(
+        name="bayes_points_again",
+        version=1,
+        description="The points with one signal once more, to judge what the first runs left open",
+        measure=bayes_rank_one.measure_bayes_point,
+        predict=bayes_rank_one.predict_bayes_point,
+        scales={
+            "quick": Scale(grid(snr=[1.4], d=[100, 200], **_BAYES_LAWS), 5),
+            "paper": by_size(
+                bayes_rank_one.AGAIN_INSTANCES, snr=bayes_rank_one.POINT_SNR, **_BAYES_LAWS
+            ),
+        },
+    ),
+    Experiment(
         name="bayes_comparison",
         version=1,
         description="Equal signals: Bayes-optimal AMP, decimation and PCA (Figure 6)",
@@ -116,6 +165,26 @@ EXPERIMENTS = (
                 prior_w=PRIORS_W,
                 snr=[bayes_comparison.LIMIT_SNR],
             ),
+        },
+    ),
+    Experiment(
+        name="bayes_map",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP beside PCA over strength, size and iteration",
+        measure=bayes_map.measure_bayes_map,
+        scales={
+            "quick": Scale(*bayes_map.map_grid({2: {100: 2}, 10: {100: 2}}, (0.8,))),
+            "paper": Scale(*bayes_map.map_grid(bayes_map.INSTANCES)),
+        },
+    ),
+    Experiment(
+        name="first_stage",
+        version=1,
+        description="Ten equal signals: how pure decimation's first estimate is, by dimension",
+        measure=bayes_stage.measure_first_stage,
+        scales={
+            "quick": Scale(grid(prior_w=PRIORS_W, d=[100, 150]), 2),
+            "paper": by_size(bayes_stage.INSTANCES, prior_w=["Gaussian"]),
         },
     ),
 )

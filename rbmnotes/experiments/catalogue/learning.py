@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from rbmnotes.experiments import emergence, emergence_times, repulsion
+from rbmnotes.experiments import (
+    emergence,
+    emergence_loss,
+    emergence_times,
+    repulsion,
+    sharing,
+)
 from rbmnotes.experiments.experiment import Experiment, Scale, by_size, grid
 
+_SHARING = [(r, d, draws) for r, sizes in sharing.DRAWS.items() for d, draws in sizes.items()]
 _REPULSION_GRID = tuple(
     {"k": k, "d": d} for k, d in ((2, 250), (2, 500), (2, 1000), (4, 500), (6, 500))
 )
@@ -59,6 +66,29 @@ EXPERIMENTS = (
         },
     ),
     Experiment(
+        name="emergence_loss",
+        version=1,
+        description="Loss that is left of Gaussian units against time, and its law (eq. 138)",
+        measure=emergence_loss.measure_loss,
+        scales={
+            "quick": by_size({100: 4}, beta=[0.8]),
+            "paper": by_size(emergence_loss.SIZES, beta=emergence.POWERS),
+        },
+    ),
+    Experiment(
+        name="emergence_frozen",
+        version=1,
+        description="How many signals of falling strength sign units find (paper eq. 138)",
+        measure=emergence.measure_power_law,
+        scales={
+            "quick": Scale(grid(beta=[0.8], hidden=["rademacher"], d=[100]), 2),
+            "paper": Scale(
+                grid(beta=emergence.POWERS, hidden=["rademacher"], d=[emergence_loss.FROZEN_D]),
+                emergence_loss.FROZEN_DRAWS,
+            ),
+        },
+    ),
+    Experiment(
         name="emergence_path",
         version=1,
         description="Gradient descent from a small informed start, distinct strengths",
@@ -86,6 +116,18 @@ EXPERIMENTS = (
         scales={
             "quick": Scale(grid(k=[2, 4], d=[100]), 2),
             "paper": Scale(_REPULSION_GRID, [100, 100, 80, 50, 15]),
+        },
+    ),
+    Experiment(
+        name="sharing",
+        version=1,
+        description="Units alone: how often they share an equal signal, how they align (Figure 7)",
+        measure=sharing.measure_sharing,
+        scales={
+            "quick": Scale(grid(r=[2, 4], d=[100]), 2),
+            "paper": Scale(
+                [{"r": r, "d": d} for r, d, _ in _SHARING], [draws for *_, draws in _SHARING]
+            ),
         },
     ),
     Experiment(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from rbmnotes.experiments import images, race, theorem1
 from rbmnotes.experiments.experiment import Experiment, Scale, grid
 
-_SCENARIOS = {scenario.name: scenario for scenario in theorem1.SCENARIOS}
+_SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (*theorem1.SCENARIOS, theorem1.CORRELATED, *theorem1.MEAN_SCENARIOS)
+}
 
 
 def _measure_theorem1(parameters, rng):
@@ -38,7 +41,7 @@ _BASELINES = ({"name": "mean image"}, {"name": "PCA"})
 EXPERIMENTS = (
     Experiment(
         name="theorem1",
-        version=1,
+        version=2,
         description="Theorem 1: error of the effective likelihood and its gradients against d",
         measure=_measure_theorem1,
         scales={

@@ -272,11 +272,12 @@ def tiny():
 
 @pytest.mark.parametrize("method", ["exact", "effective"])
 def test_full_batches_reach_the_maximum_that_lbfgs_finds(tiny, method):
-    # the maximum is flat: Adam is within 1e-4 of it after 3000 steps, having gained more than one
+    # the maximum is flat: Adam is within 1e-4 of it after 3000 steps, having gained more than one;
+    # at a constant rate the gradient does not settle, so the last steps are small ones
     X, start = tiny
     exact = method == "exact"
     best = best_likelihood(X, start, exact)
-    result = train_rbm(
+    training = RBMTraining(
         X,
         2,
         method,
@@ -284,12 +285,14 @@ def test_full_batches_reach_the_maximum_that_lbfgs_finds(tiny, method):
         start=start,
         learning_rate=0.2,
         batch_size=len(X),
-        n_epochs=3000,
         rng=0,
     )
+    sizes = [training.epoch(X) for _ in range(3000)]
+    training.learning_rate = 0.005
+    sizes += [training.epoch(X) for _ in range(500)]
     assert start.log_likelihood(X, exact).mean() < best - 1.0
-    assert abs(result.rbm.log_likelihood(X, exact).mean() - best) < 1e-4
-    assert result.history.gradient_size[-1] < 1e-3 * result.history.gradient_size[0]
+    assert abs(training.rbm.log_likelihood(X, exact).mean() - best) < 1e-4
+    assert sizes[-1] < 1e-3 * sizes[0]
 
 
 @pytest.mark.parametrize(("method", "cycles"), [("cd", 5), ("pcd", 5), ("exact", 1)])

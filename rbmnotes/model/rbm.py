@@ -100,9 +100,8 @@ class RBM:
     def log_likelihood(self, X, exact: bool = True, absolute: bool = False) -> np.ndarray:
         r"""Return the log-likelihood of each sample, relative to the base law (paper eq. 3).
 
-        The factor $P_v(x)$, which no parameter enters, is left out as in the paper: the density
-        of $x$ with respect to $P_v$ is the exponential of what is returned. For signs the logarithm
-        of the probability is $d\log2$ less, on images of 784 pixels 543 nats.
+        The factor $P_v(x)$, which no parameter enters, is left out as in the paper. For signs the
+        logarithm of the probability is $d\log2$ less: on images of 784 pixels, 543 nats.
 
         Parameters
         ----------

@@ -43,9 +43,12 @@ REST = 1e-3
 DRAWS = {
     2: {250: 40, 500: 40, 1000: 20},
     4: {250: 40, 500: 40, 1000: 20},
-    6: {250: 40, 500: 40, 1000: 10},
+    6: {250: 40, 500: 40, 1000: 10, 2000: 8},
 }
 """Draws of the data, by the number of signals and the dimension."""
+
+FIT_FROM = {2: 250, 4: 250, 6: 500}
+"""Smallest dimension of a fit in powers of d, which needs a small excess."""
 
 
 def train_each(X, W0, W_star, n_iter: int = LONGEST) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -186,17 +189,23 @@ def distinct(counts, k: int, lost=0.0) -> np.ndarray:
     Returns
     -------
     (...) array
+        NaN where there are fewer than k units to choose from.
     """
     counts = np.asarray(counts, dtype=float)
-    total = (counts.sum(axis=-1) + lost)[..., None]
-    return np.sum(1.0 - comb(total - counts, k) / comb(total, k), axis=-1)
+    total = (counts.sum(axis=-1) + np.asarray(lost, dtype=float))[..., None]
+    choices = np.where(total >= k, comb(total, k), np.nan)
+    return np.sum(1.0 - comb(total - counts, k) / choices, axis=-1)
 
 
 def sharing(counts) -> np.ndarray:
-    r"""Return the share of pairs of units that hold the same signal: (..., r) to (...)."""
+    """Return the share of pairs of units that hold the same signal: (..., r) to (...).
+
+    NaN where fewer than two units hold one.
+    """
     counts = np.asarray(counts, dtype=float)
     total = counts.sum(axis=-1)
-    return np.sum(counts * (counts - 1.0), axis=-1) / (total * (total - 1.0))
+    pairs = np.where(total >= 2, total * (total - 1.0), np.nan)
+    return np.sum(counts * (counts - 1.0), axis=-1) / pairs
 
 
 def independent_distinct(r: int, k: int) -> float:

@@ -8,7 +8,8 @@ from scipy.optimize import minimize_scalar
 import rbmnotes as rn
 from rbmnotes.experiments import emergence, emergence_loss
 from rbmnotes.experiments.evidence import extrapolate
-from rbmnotes.experiments.registry import load_results
+from rbmnotes.experiments.engine import repeat
+from rbmnotes.experiments.registry import experiment, load_results
 from rbmnotes.theory.gaussian_training import (
     best_gaussian_loss,
     gaussian_losses,
@@ -146,3 +147,11 @@ def test_stored_losses_fall_with_the_exponent_of_the_law(beta):
     for left, _ in fitted:
         error = left.std(ddof=1) / np.sqrt(len(left))
         assert left.mean() < 1.5 * asymptotic - 5 * error
+
+
+def test_a_stored_loss_can_be_repeated():
+    (row,) = repeat(experiment("emergence_loss"), {"beta": 0.8, "d": 250}, 5)
+    table = load_results("emergence_loss", "paper")
+    old = table[(table.beta == 0.8) & (table.d == 250) & (table.instance == 5)].iloc[0]
+    for name in ("left_3", "law_3", "left_12", "law_12"):
+        assert old[name] == pytest.approx(row[name], rel=1e-5)

@@ -7,8 +7,8 @@ from scipy.optimize import minimize_scalar
 
 import rbmnotes as rn
 from rbmnotes.experiments import emergence, emergence_loss
-from rbmnotes.experiments.evidence import extrapolate
 from rbmnotes.experiments.engine import repeat
+from rbmnotes.experiments.evidence import extrapolate
 from rbmnotes.experiments.registry import experiment, load_results
 from rbmnotes.theory.gaussian_training import (
     best_gaussian_loss,

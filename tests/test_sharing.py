@@ -7,8 +7,8 @@ import pytest
 
 import rbmnotes as rn
 from rbmnotes.experiments import repulsion, sharing
-from rbmnotes.experiments.evidence import extrapolate, extrapolate_all
 from rbmnotes.experiments.engine import repeat
+from rbmnotes.experiments.evidence import extrapolate, extrapolate_all
 from rbmnotes.experiments.registry import experiment, load_results
 
 

@@ -204,7 +204,7 @@ def limit_along_ones(scenario: Scenario) -> float:
 
     Parameters
     ----------
-    scenario : Scenario
+    scenario : entry of SCENARIOS
         With such hidden units.
 
     Returns

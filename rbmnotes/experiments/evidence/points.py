@@ -67,7 +67,7 @@ class Extrapolation:
 
     @property
     def detectable(self) -> float:
-        """Three standard errors as a share of the scale: a smaller error of theory may pass."""
+        """Three standard errors as a share of the scale; a smaller error of theory may pass."""
         return MAX_STANDARD_ERRORS * self.error / self.scale if self.scale > 0 else np.inf
 
     @property

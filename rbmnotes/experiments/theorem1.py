@@ -204,7 +204,7 @@ def limit_along_ones(scenario: Scenario) -> float:
 
     Parameters
     ----------
-    scenario : entry of SCENARIOS
+    scenario : setting of the experiment
         With such hidden units.
 
     Returns
@@ -248,7 +248,7 @@ def error_table(
         Independent RBMs a size.
     seed : int
         Each scenario, size and instance gets its own stream spawned from it.
-    scenarios : sequence of Scenario
+    scenarios : sequence of settings
 
     Returns
     -------

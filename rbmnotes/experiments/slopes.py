@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from rbmnotes._validation import finite_array, random_generator
-from rbmnotes.experiments.evidence import CONFIDENCE
+from rbmnotes.experiments.evidence.rules import CONFIDENCE, interval_p_value, interval_verdict
 
 WIDTH = 0.2
 """Widest interval, as a share of the prediction, that decides anything."""
@@ -42,16 +41,12 @@ class Slope:
     @property
     def verdict(self) -> str:
         """*agrees* if the interval holds the theory; *undecided* if it is too wide to tell."""
-        if not self.low <= self.theory <= self.high:
-            return "disagrees"
-        narrow = self.high - self.low <= WIDTH * abs(self.theory)
-        return "agrees" if narrow else "undecided"
+        return interval_verdict(self.low, self.high, self.theory, WIDTH * abs(self.theory))
 
     @property
     def p_value(self) -> float:
         """Two-sided p-value of the theory, with the interval read as a normal law's."""
-        error = 0.5 * (self.high - self.low) / norm.isf(0.5 - CONFIDENCE / 2)
-        return float(2 * norm.sf(abs(self.value - self.theory) / error))
+        return interval_p_value(self.value, self.low, self.high, self.theory)
 
     def __str__(self):
         return (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scipy.stats import binomtest
 
-from rbmnotes.experiments.evidence.rules import CONFIDENCE, WIDEST_INTERVAL
+from rbmnotes.experiments.evidence.rules import CONFIDENCE, WIDEST_INTERVAL, interval_verdict
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class Count:
     @property
     def verdict(self) -> str:
         """*agrees* if the interval holds the theory; *undecided* if it is wider than 0.2."""
-        if not self.low <= self.theory <= self.high:
-            return "disagrees"
-        return "agrees" if self.high - self.low <= WIDEST_INTERVAL else "undecided"
+        return interval_verdict(self.low, self.high, self.theory, WIDEST_INTERVAL)
 
     @property
     def p_value(self) -> float:

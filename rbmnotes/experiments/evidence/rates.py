@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from rbmnotes._validation import finite_array, random_generator
-from rbmnotes.experiments.evidence.rules import CONFIDENCE, WIDEST_INTERVAL, with_error
+from rbmnotes.experiments.evidence.rules import (
+    CONFIDENCE,
+    WIDEST_INTERVAL,
+    interval_p_value,
+    interval_verdict,
+    with_error,
+)
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,12 @@ class Rate:
     @property
     def verdict(self) -> str:
         """*agrees* if the interval holds the theory; *undecided* if it is wider than 0.2."""
-        if not self.low <= self.theory <= self.high:
-            return "disagrees"
-        return "agrees" if self.high - self.low <= WIDEST_INTERVAL else "undecided"
+        return interval_verdict(self.low, self.high, self.theory, WIDEST_INTERVAL)
 
     @property
     def p_value(self) -> float:
         """Two-sided p-value of the theory, with the interval read as a normal law's."""
-        error = 0.5 * (self.high - self.low) / norm.isf(0.5 - CONFIDENCE / 2)
-        return float(2 * norm.sf(abs(self.slope - self.theory) / error))
+        return interval_p_value(self.slope, self.low, self.high, self.theory)
 
     def __str__(self):
         half_width = 0.5 * (self.high - self.low)

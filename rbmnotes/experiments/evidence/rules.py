@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import norm
 
 MAX_STANDARD_ERRORS = 3.0
 """A point agrees within this many standard errors."""
@@ -21,6 +22,19 @@ WIDEST_INTERVAL = 0.2
 
 NOTABLE_SHIFT = 0.03
 """A result says which change of the theory it would notice where that is more than this."""
+
+
+def interval_verdict(low: float, high: float, theory: float, widest: float) -> str:
+    """*agrees* if the interval holds the theory, *undecided* if it is wider than `widest`."""
+    if not low <= theory <= high:
+        return "disagrees"
+    return "agrees" if high - low <= widest else "undecided"
+
+
+def interval_p_value(value: float, low: float, high: float, theory: float) -> float:
+    """Two-sided p-value of the theory, with the interval read as a normal law's."""
+    error = 0.5 * (high - low) / norm.isf(0.5 - CONFIDENCE / 2)
+    return float(2 * norm.sf(abs(value - theory) / error))
 
 
 def with_error(value: float, error: float) -> str:

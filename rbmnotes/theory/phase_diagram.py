@@ -16,7 +16,7 @@ from scipy.optimize import brentq, minimize_scalar
 from rbmnotes._validation import finite_real, not_negative, positive
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher
-from rbmnotes.theory.solution_curve import SolutionCurve
+from rbmnotes.theory.solution_curve import LARGEST_SIGNAL, SolutionCurve
 
 POINTS = 25
 """Points at which the curve is traced before its crossings are solved for."""
@@ -149,7 +149,8 @@ def replicon_threshold(
     Returns
     -------
     float
-        NaN where $V$ is beyond its bound however large the strength: for signs at $\alpha\le1$.
+        NaN where $V$ is beyond its bound however large the strength, or within 1e-6 of it, where
+        the replicon is not resolved: for signs at $\alpha\le1$, and just above.
     """
     curve = SolutionCurve(alpha, hidden, prior_u)
     lowest = curve.lowest_signal()
@@ -164,6 +165,8 @@ def replicon_threshold(
     high = lowest + 0.5
     while margin(high) < 0.0:
         high *= 2.0
+        if high > LARGEST_SIGNAL:
+            return np.nan
     return curve.point(brentq(margin, lowest, high, xtol=1e-12)).snr
 
 

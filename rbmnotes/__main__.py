@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
 import warnings
@@ -41,13 +42,11 @@ def main(arguments=None) -> int:
             options = _parser().parse_args(arguments)
             status = options.command(options)
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()  # here, or a full disk or a closed pipe shows too late to tell
+            _flush()
         return status
     except KeyboardInterrupt:
         message, status = "interrupted", 130
     except BrokenPipeError:
-        _forget_output()
         return 141
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
@@ -64,10 +63,9 @@ def _explain(error) -> tuple[str, int]:
         extra = "cluster" if name in ("distributed", "dask") else "book"
         return f"this command needs {name or error}: pip install 'rbmnotes[{extra}]'", 2
     if isinstance(error, OSError):
-        if error.filename is None:  # the only file without a name is where we print to
-            _forget_output()
-        where = "output" if error.filename is None else error.filename
-        return f"{where}: {error.strerror or error}", 1
+        # what cannot be printed does not say where
+        where = error.filename or ("standard output" if error.errno == errno.ENOSPC else "")
+        return f"{where}: {error.strerror or error}".removeprefix(": "), 1
     if isinstance(error, ValueError):
         return str(error), 2
     if isinstance(error, RuntimeError):
@@ -83,10 +81,16 @@ def _one_line(message) -> str:
     return line if len(line) <= 1000 else f"{line[:500]} ... {line[-400:]}"
 
 
-def _forget_output():
-    """Let what is still to be printed go nowhere, so that the interpreter ends in silence."""
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # a stream that is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _flush():
+    """Print what waits, now: a full disk or a closed pipe would show too late to tell."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+            # what is left goes nowhere, or the interpreter would complain at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def _parser():
@@ -129,9 +133,7 @@ def _add_store(parser):
 
 def _jobs(text):
     if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MOST_JOBS):
-        raise argparse.ArgumentTypeError(
-            f"must be an integer of at least 1 and at most {MOST_JOBS}; got {text!r}"
-        )
+        raise argparse.ArgumentTypeError(f"must be an integer from 1 to {MOST_JOBS}; got {text!r}")
     return int(text)
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers import run_with_rights_that_count
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import rbmnotes
-from helpers import run_with_rights_that_count
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rbmnotes"
@@ -189,7 +189,9 @@ def test_works_where_compiled_functions_cannot_be_kept():
         places = ("PYTHONPATH", "HOME", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
         environment = {k: v for k, v in os.environ.items() if k not in places}
         environment |= {"PYTHONPATH": str(tree), "HOME": folder}
-        done = run_with_rights_that_count([sys.executable, "-c", IMPORT_IT], env=environment, cwd="/")
+        done = run_with_rights_that_count(
+            [sys.executable, "-c", IMPORT_IT], env=environment, cwd="/"
+        )
         for path in (Path(folder), tree, *tree.rglob("*")):
             path.chmod(0o755)
     assert (done.returncode, done.stdout) == (0, "(4, 1)\n"), done.stderr

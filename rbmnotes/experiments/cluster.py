@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -50,7 +51,7 @@ def dask_workers(scheduler: str, timeout: float = 10.0) -> Iterator[Callable]:
         try:
             for future in as_completed(futures, loop=client.loop):
                 yield future.result()
-        except CancelledError as error:
+        except (CancelledError, OSError) as error:
             raise ClusterError(f"the Dask scheduler at {scheduler} went away") from error
         except KilledWorker as error:
             raise ClusterError(f"workers of {scheduler} died again and again: {error}") from error
@@ -59,9 +60,19 @@ def dask_workers(scheduler: str, timeout: float = 10.0) -> Iterator[Callable]:
         client = Client(scheduler, timeout=timeout, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"scheduler: no Dask scheduler answers at {scheduler}") from error
-    with client:
+    with _silenced("distributed.client"), client:  # it logs a traceback when it loses connection
         _check_workers(client, scheduler, timeout)
         yield finished
+
+
+@contextmanager
+def _silenced(name):
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _check_workers(client, scheduler, timeout):

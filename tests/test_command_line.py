@@ -295,7 +295,7 @@ WORDS = (
 def test_no_line_ends_in_a_traceback(capsys):
     """A seeded fuzz: every line prints, or says in one line what is wrong."""
     rng, statuses = np.random.default_rng(5), []
-    for _ in range(400):
+    for _ in range(250):
         line = [WORDS[i] for i in rng.integers(len(WORDS), size=rng.integers(7))]
         if rng.random() < 0.6:
             line.insert(0, WORDS[rng.integers(5)])

@@ -1,5 +1,6 @@
 """What the chapters share: sliders, verdicts, plot style."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -21,14 +22,15 @@ class Balance(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.wrong = [], []
+        self.open, self.wrong, self.seen = [], [], []
 
     def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, [name for name, _ in attrs]))
         if tag not in self.VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
-        pass
+        self.seen.append((tag, [name for name, _ in attrs]))
 
     def handle_endtag(self, tag):
         if not self.open or self.open.pop() != tag:
@@ -70,6 +72,22 @@ def test_slider_is_deterministic_closed_and_escaped():
     assert "y &lt; 4" in page
     assert "Sizes &amp; seeds" in page
     assert "http" not in page
+
+
+@pytest.mark.parametrize("text", ["</script><script>alert(1)//", "<b>", '"', "\\", "a\nb", "'&'"])
+def test_no_text_of_a_slider_becomes_markup_or_script(text):
+    """Wherever a caller's text stands, the page has the elements of a slider with plain text."""
+    plain, tags = Balance(), Balance()
+    curve = nb.Curve("c", X, X, "red", kind="markers")
+    plain.feed(slider(curves=[curve]).data)
+    curve = nb.Curve(text, X, X, text, kind="markers")
+    places = dict.fromkeys(("parameter", "xlabel", "ylabel", "caption"), text)
+    page = slider(curves=[curve], values=[text, text, text], **places).data
+    tags.feed(page)
+    assert tags.open == tags.wrong == []
+    assert tags.seen == plain.seen
+    (values,) = re.findall(r"values = (\[.*?\]);$", page, re.MULTILINE)
+    assert json.loads(values) == [text] * 3
 
 
 def test_slider_shows_its_start_without_a_script():

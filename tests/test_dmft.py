@@ -243,6 +243,22 @@ def test_errors_are_honest(sampling):
     assert abs(np.mean(squares) - 1.4) < 3 * 1.4 * 2 / np.sqrt(60)
 
 
+def test_combined_solves_are_means_with_standard_errors():
+    """Three answers of one number each, the last stopped early: mean and s / sqrt 3 by hand."""
+
+    def solve(values):
+        n = len(values)
+        path = np.array(values, dtype=float)
+        pairs = np.broadcast_to(path[:, None, None, None], (n, n, 1, 1))
+        return module._Solve(path[:, None, None], pairs, pairs, path, None, None, str(n))
+
+    combined = module._combine([solve([1.0, 2.0, 5.0]), solve([1.0, 4.0, 9.0]), solve([1.0, 9.0])])
+    np.testing.assert_allclose(combined.M[:, 0, 0], [1.0, 5.0], rtol=1e-14)
+    np.testing.assert_allclose(combined.M_error[:, 0, 0], [0.0, np.sqrt(13.0 / 3.0)], rtol=1e-14)
+    assert combined.message == "2"
+    assert np.isnan(module._combine([solve([1.0, 2.0])]).M_error).all()
+
+
 # a plain twin -------------------------------------------------------------------------------------
 
 

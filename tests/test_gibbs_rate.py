@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from helpers import enumerate_states
+from numpy.polynomial.hermite_e import hermegauss
+from scipy.integrate import quad
 
 from rbmnotes import (
     Bernoulli,
@@ -51,6 +53,42 @@ def test_rate_is_the_correlation_of_the_one_mode_there_is(hidden, Q, mode):
     # a correlation of 1e6 pairs has a standard error of at most 1e-3
     assert gibbs_rate(Q, hidden) == pytest.approx(np.corrcoef(before, after)[0, 1], abs=4e-3)
     assert abs(gibbs_rate(0.9 * Q, hidden) - np.corrcoef(before, after)[0, 1]) > 8e-3
+
+
+@pytest.mark.parametrize("q", [1e-3, 0.3, 1.7])
+def test_rate_of_a_skewed_unit_by_quadrature(q):
+    """Two points of unequal weight: the second eigenvalue of a 2 x 2 matrix is its trace less one.
+
+    Its transition matrix comes from adaptive quadrature. The smallest norm has a rate of the order
+    of q, which is heard: one mode moves the penalty however little.
+    """
+    points, weights = np.array([-0.5, 2.0]), np.array([0.8, 0.2])
+
+    def stays(s, index):
+        def integrand(x):
+            terms = weights * np.exp(points * (q * s + np.sqrt(q) * x))
+            return terms[index] / terms.sum() * np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
+
+        return quad(integrand, -12.0, 12.0, epsabs=1e-13)[0]
+
+    trace = sum(stays(s, index) for index, s in enumerate(points))
+    assert gibbs_rate([[q]], Discrete(points, weights)) == pytest.approx(trace - 1.0, abs=1e-10)
+
+
+def test_rate_of_two_skewed_units_from_the_unsymmetrised_transition():
+    """All modes move the penalty of two skewed units, so the second eigenvalue is the rate."""
+    law = Discrete((-0.5, 2.0), (0.8, 0.2))
+    states, p_h = enumerate_states(law, 2)
+    nodes, node_weights = hermegauss(60)
+    noise = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
+    noise_weights = np.outer(node_weights, node_weights).ravel() / (2 * np.pi)
+    fields = (states @ Q_TWO)[:, None] + noise @ np.linalg.cholesky(Q_TWO).T
+    terms = p_h * np.exp(fields @ states.T)
+    laws = terms / terms.sum(axis=-1, keepdims=True)
+    transition = np.einsum("p,spt->st", noise_weights, laws)
+    second = np.sort(np.linalg.eigvals(transition).real)[-2]
+    # Gauss-Hermite with 60 nodes a dimension has converged to about 1e-8 here
+    assert gibbs_rate(Q_TWO, law) == pytest.approx(second, abs=1e-6)
 
 
 @pytest.mark.parametrize("hidden", [Rademacher(), Bernoulli(), TERNARY], ids=repr)

@@ -418,6 +418,23 @@ def test_one_cycle_is_hidden_then_visible():
     assert np.abs(standard_scores(moments(end), expected)).max() < 4.5
 
 
+def test_reconstruction_ends_in_the_means_of_the_last_cycle():
+    """Its expectation is that of whole Gibbs cycles, and it moves with the hidden states only."""
+    rbm = random_rbm(Rademacher(), Rademacher(), d=4, k=2, seed=17, scale=1.5)
+    v, _, _, joint, _ = brute_force(rbm)
+    given_v = joint / joint.sum(axis=1, keepdims=True)
+    given_h = joint / joint.sum(axis=0)
+    means = given_h.T @ v  # of the visible units, by hidden state
+    start, observed = np.tile(v[5], (N_CHAINS, 1)), np.zeros(4, dtype=bool)
+    law = given_v[5]
+    for n_cycles in (1, 2, 3):
+        end = rbm.reconstruct(start, n_cycles, observed, rng=9)
+        distance = np.abs(end[:, None] - means).max(axis=2).min(axis=1)
+        assert distance.max() < 1e-12  # every row is the mean at one hidden state
+        assert np.abs(standard_scores(end, law @ means)).max() < 4.5
+        law = law @ given_h.T @ given_v
+
+
 def test_zero_cycles_return_an_equal_copy():
     rbm = random_rbm(Rademacher(), Rademacher(), d=5)
     start = data_for(rbm)

@@ -152,6 +152,16 @@ def test_channel_acts_on_signal_and_noise(channel):
         assert set(np.unique(data.X)) == {-1.0, 1.0}
 
 
+def test_information_coefficient_of_a_channel_that_is_not_odd():
+    # mean at s: 0.6 s + 0.8 s^2 / sqrt 2, so that the difference must be central
+    def channel(s, z):
+        return 0.6 * (s + z) + 0.8 * ((s + z) ** 2 - 1.0) / np.sqrt(2.0)
+
+    assert SpikedModel(1.0, 1.0, channel=channel).information_coefficient == pytest.approx(
+        0.6, abs=1e-8
+    )
+
+
 def test_linear_channel_equals_no_channel():
     plain, linear_channel = SpikedModel(2.0, 1.2), SpikedModel(2.0, 1.2, channel=linear)
     np.testing.assert_array_equal(plain.sample(20, 1).X, linear_channel.sample(20, 1).X)

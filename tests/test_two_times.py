@@ -4,7 +4,7 @@ import pytest
 from rbmnotes import Discrete, Gaussian, Rademacher, SpikedModel, fixed_point
 from rbmnotes.experiments.evidence import compare_paths
 from rbmnotes.experiments.landscape_settling import measure_change
-from rbmnotes.theory.two_times import change_evolution
+from rbmnotes.theory.two_times import _mean_square, change_evolution
 
 SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
 
@@ -32,6 +32,26 @@ def test_second_change_by_monte_carlo(prior_u):
     error = samples.std() / np.sqrt(n)
     assert abs(samples.mean() - found.change[1]) < 4.5 * error
     assert abs(samples.mean() - 0.9 * found.change[1]) > 10 * error  # a wrong theory
+
+
+def test_change_between_states_of_very_different_norm():
+    """Two correlated fields, variances 0.5 and 2, by a sum over a fine grid."""
+    q, change = np.array([0.5, 2.0]), 1.1
+    covariance = 0.5 * (q.sum() - change)
+    x = np.arange(-9.0, 9.0, 0.05)
+    weights = 0.05 * np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+    old = np.sqrt(q[0]) * x[:, None] + 0.0 * x
+    slope = covariance / np.sqrt(q[0])
+    new = slope * x[:, None] + np.sqrt(q[1] - slope**2) * x
+    expected = 0.0
+    for u in (-1.0, 1.0):
+        first = 0.3 * slow_g(0.4 * u + old, 0.2)
+        second = 0.5 * slow_g(0.7 * u + new, 0.3)
+        expected += 0.5 * weights @ (second - first) ** 2 @ weights
+    found = _mean_square(
+        np.array([0.4, 0.7]), q, change, [0.2, 0.3], [0.3, 0.5], Rademacher(), Rademacher()
+    )
+    assert found == pytest.approx(expected, abs=1e-8)
 
 
 @pytest.mark.parametrize(("alpha", "snr"), [(4.0, 1.2), (2.0, 1.5), (10.0, 0.7)])

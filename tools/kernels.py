@@ -15,7 +15,6 @@ import os
 import re
 import subprocess
 import sys
-from difflib import unified_diff
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +23,9 @@ SHOW = (
     "print(*{i['architecture'] for i in t.threadpool_info() if 'architecture' in i})"
 )
 _COLOUR = re.compile(r"\x1b\[\d*m")
-_STORED, _NEW, _END = "Reference outputs from ipynb file:", "disagrees with newly", ">>>>>>>>>>>>"
+_HEADING = re.compile(r"_+ (\S+\.ipynb::Cell \d+) _+$")
+_REASON = re.compile(r"Cell \d+: (.*)")
+_COMPARED = "assert reference_output == test_output failed:"
 
 
 def environment(kernel: str, threads: int) -> dict[str, str]:
@@ -33,21 +34,20 @@ def environment(kernel: str, threads: int) -> dict[str, str]:
 
 
 def differences(report: str) -> list[str]:
-    """Return the lines that differ, of a report that nbval wrote: ``-`` stored, ``+`` new."""
-    found, stored, new, into = [], [], [], None
+    """Return the cells that fail, of a report of nbval's, each with its lines that differ.
+
+    ``-`` is before what is stored, ``+`` before what this run printed.
+    """
+    found, cell, comparing = [], "", False
     for line in _COLOUR.sub("", report).splitlines():
-        if line.startswith(("_", "FAILED")) and ".ipynb" in line:
-            found.append(line.strip("_ ")) if line.startswith("_") else None
-        if line.endswith(_STORED):
-            stored, new, into = [], [], "stored"
-        elif _NEW in line:
-            into = "new"
-        elif line.startswith(_END) and into:
-            changed = unified_diff(stored, new, lineterm="", n=0)
-            found += [text for text in changed if text[:3] not in ("---", "+++", "@@ ")]
-            into = None
-        elif into:
-            (stored if into == "stored" else new).append(line)
+        if heading := _HEADING.match(line):
+            cell, comparing = heading[1], False
+        elif reason := _REASON.match(line):
+            found.append(f"{cell}: {reason[1]}")
+        elif line.strip() == _COMPARED:
+            comparing = True
+        elif comparing and line[:4] in ("  - ", "  + "):  # theirs have the signs the other way
+            found.append(f"{'+' if line[2] == '-' else '-'} {line[4:]}")
     return found
 
 

@@ -3,6 +3,8 @@
 import ast
 import importlib.util
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +26,7 @@ def tool(name):
 
 mutants = tool("mutants")
 kernels = tool("kernels")
+soak = tool("soak")
 
 # --- mutants
 
@@ -165,3 +168,40 @@ def test_what_differs_is_read_from_a_report_of_nbval(tmp_path):
 def test_a_kernel_that_is_not_there_is_no_agreement(capsys):
     assert not kernels.check("NoSuchKernel", 1, ["book/none.ipynb"])
     assert "this machine cannot run it" in capsys.readouterr().out
+
+
+# --- soak
+
+
+def test_a_trial_that_ends_otherwise_than_it_should_fails_the_soak(monkeypatch, capsys):
+    def good(folder, expected, times, rng):
+        soak.demand(expected == b"table")
+        return f"{times} times"
+
+    def bad(folder, expected, times, rng):
+        soak.demand(expected == b"another")
+
+    monkeypatch.setattr(soak, "complete", lambda folder: b"table")
+    monkeypatch.setattr(soak, "TRIALS", {"good": good, "bad": bad})
+    assert soak.main(["--times", "3", "good"]) == 0
+    assert soak.main([]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "good: 3 times",
+        "all as it should be",
+        "good: 20 times",
+        "bad: NOT AS IT SHOULD: another table",
+        "failed: bad",
+    ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_an_export_killed_between_any_two_steps_leaves_a_whole_pair(tmp_path):
+    """The real thing, by a signal, once between the table's name and its manifest's."""
+    folder, version = tmp_path, {soak.VERSION: "2"}
+    expected = soak.complete(folder)
+    assert soak.finish(soak.start(folder, **version)) == (0, "")
+    assert soak.finish(soak.start(folder, **{soak.RENAME: "2"})) == (-signal.SIGKILL, "")
+    assert (folder / "out" / "soak-quick.json.next").exists()
+    assert soak.table(folder) == expected
+    assert soak.complete(folder) == expected
+    assert not (folder / "out" / "soak-quick.json.next").exists()

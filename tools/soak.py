@@ -107,7 +107,12 @@ def demand(condition, what="another table"):
 
 def finish(process) -> tuple[int, str]:
     """Return how a process ended and the one line it said, if any; a traceback is a failure."""
-    _, error = process.communicate(timeout=600)
+    try:
+        _, error = process.communicate(timeout=600)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise AssertionError("it hangs: nothing for ten minutes") from None
     demand(error.count("\n") <= 1, error)
     return process.returncode, error.strip()
 

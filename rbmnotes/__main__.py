@@ -1,21 +1,29 @@
 """Run the experiments behind the book, see what is stored, and predict overlaps."""
 
 import argparse
+import contextlib
+import errno
+import os
 import sys
+import warnings
+from pathlib import Path
 
 import rbmnotes as rn
 
 SCALES = ("quick", "paper")
+MOST_JOBS = max(8, 4 * (os.cpu_count() or 1))
+"""More worker processes, each with one thread, only take each other's memory."""
+DEBUG_VARIABLE = "RBMNOTES_DEBUG"
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
         """Say what is wrong in one line."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: {_one_line(message)} (see --help)\n")
 
 
 def main(arguments=None) -> int:
-    """Do what the command line asks for.
+    """Do what the command line asks for; whatever goes wrong is told in one line.
 
     Parameters
     ----------
@@ -25,20 +33,64 @@ def main(arguments=None) -> int:
     Returns
     -------
     int
-        Exit status: zero, two after bad input, 130 when interrupted.
+        Exit status: zero; two after bad input; one if the work failed, here or in a worker; 130
+        when interrupted; 141 if nobody reads what is printed. With the environment variable
+        ``RBMNOTES_DEBUG`` errors are raised instead.
     """
-    options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
-    except (ValueError, OSError) as error:
-        message = str(error)
-    except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] == "rbmnotes":
+        try:
+            options = _parser().parse_args(arguments)
+            status = options.command(options)
+        finally:
+            _flush()
+        return status
+    except KeyboardInterrupt:
+        message, status = "interrupted", 130
+    except BrokenPipeError:
+        return 141
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
             raise
-        extra = "cluster" if error.name == "distributed" else "book"
-        message = f"this command needs {error.name}: pip install 'rbmnotes[{extra}]'"
-    print(f"rbmnotes: {message}", file=sys.stderr)
-    return 2
+        message, status = _explain(error)
+    print(f"rbmnotes: {_one_line(message)}", file=sys.stderr)
+    return status
+
+
+def _explain(error) -> tuple[str, int]:
+    """Return what to say about an error, and the exit status."""
+    if isinstance(error, ImportError):
+        name = (error.name or "").partition(".")[0]
+        extra = "cluster" if name in ("distributed", "dask") else "book"
+        return f"this command needs {name or error}: pip install 'rbmnotes[{extra}]'", 2
+    if isinstance(error, OSError):
+        # what cannot be printed does not say where
+        where = error.filename or ("standard output" if error.errno == errno.ENOSPC else "")
+        return f"{where}: {error.strerror or error}".removeprefix(": "), 1
+    if isinstance(error, ValueError):
+        return str(error), 2
+    if isinstance(error, RuntimeError):
+        return str(error), 1
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}", 1
+    return f"unexpected {type(error).__name__}: {error} ({DEBUG_VARIABLE}=1 shows where)", 1
+
+
+def _one_line(message) -> str:
+    """Return a message without line breaks, and no longer than a screen."""
+    line = " ".join(str(message).split())
+    return line if len(line) <= 1000 else f"{line[:500]} ... {line[-400:]}"
+
+
+def _flush():
+    """Print what waits, now: a full disk or a closed pipe would show too late to tell."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):  # a stream that is no file
+            # what is left goes nowhere, or the interpreter would complain at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def _parser():
@@ -80,8 +132,8 @@ def _add_store(parser):
 
 
 def _jobs(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1; got {text!r}")
+    if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MOST_JOBS):
+        raise argparse.ArgumentTypeError(f"must be an integer from 1 to {MOST_JOBS}; got {text!r}")
     return int(text)
 
 
@@ -115,18 +167,32 @@ def _figure(options):
 
 def _run_and_export(experiment, options):
     from rbmnotes.experiments.engine import run
-    from rbmnotes.experiments.store import export
+    from rbmnotes.experiments.exported import export, results_folder
 
     if (options.backend == "dask") != (options.scheduler is not None):
         raise ValueError("--backend dask and --scheduler ADDRESS belong together")
+    if options.store == ":memory:":
+        raise ValueError("--store :memory: keeps nothing that could be exported; name a file")
+    folder = _writable(results_folder() if options.output is None else Path(options.output))
     try:
         frame = run(experiment, options.scale, options.jobs, options.store, options.scheduler)
     except KeyboardInterrupt:
         print("interrupted; what is finished is stored, the same command resumes", file=sys.stderr)
         return 130
-    path = export(experiment, options.scale, frame, options.output, options.store)
+    path = export(experiment, options.scale, frame, folder, options.store)
     print(f"{path}: {len(frame)} rows")
     return 0
+
+
+def _writable(folder):
+    """Return a folder to write to, or raise before the work starts rather than after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(None, "it cannot be written")
+    except OSError as error:
+        raise ValueError(f"--output {folder}: {error.strerror}; name another folder") from error
+    return folder
 
 
 def _status(options):
@@ -155,9 +221,25 @@ def _status(options):
 
 def _predict(options):
     alpha, snr = options.alpha, options.snr
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            rows = _predictions(alpha, snr)
+    except (RuntimeWarning, ArithmeticError) as error:
+        raise ValueError(
+            f"--alpha {alpha:g} --snr {snr:g}: too large or too small to compute with ({error})"
+        ) from error
+    print(f"alpha = {alpha:g}, snr = {snr:g}; d to infinity, one signal, signs in every layer\n")
+    for name, value, remark in rows:
+        number = "-" if value is None else f"{round(float(value), 6) + 0.0:.6f}"  # no -0.000000
+        print(f"{name:26s} {number:>13s}  {remark}".rstrip())
+    return 0
+
+
+def _predictions(alpha, snr):
     threshold = rn.bbp_snr(alpha)
     pca_w, pca_u = rn.pca_overlap(alpha, snr, of="w"), rn.pca_overlap(alpha, snr, of="u")
-    rows = [
+    return [
         ("BBP threshold of the snr", threshold, ""),
         ("snr over threshold", snr / threshold, "" if snr > threshold else "no outlier"),
         ("PCA overlap with w", pca_w, ""),
@@ -165,11 +247,6 @@ def _predict(options):
         _bayes_row(alpha, snr),
         *_rbm_rows(alpha, snr),
     ]
-    print(f"alpha = {alpha:g}, snr = {snr:g}; d to infinity, one signal, signs in every layer\n")
-    for name, value, remark in rows:
-        number = "-" if value is None else f"{round(float(value), 6) + 0.0:.6f}"  # no -0.000000
-        print(f"{name:26s} {number:>13s}  {remark}".rstrip())
-    return 0
 
 
 def _bayes_row(alpha, snr):
@@ -196,4 +273,6 @@ def _rbm_rows(alpha, snr):
 
 
 if __name__ == "__main__":
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
     sys.exit(main())

@@ -1,5 +1,6 @@
 """Slow, plain references shared by the tests: nothing here uses the package's own formulas."""
 
+import ctypes
 import itertools
 import os
 import subprocess
@@ -60,3 +61,24 @@ def assert_threads_do_not_matter(code):
         check=False,
     )
     assert result.stdout == "same 3\n", result.stderr
+
+
+def run_with_rights_that_count(command, **options):
+    """Run a command so that a file's rights mean something, also to root."""
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        preexec_fn=_give_up_overriding if os.geteuid() == 0 else None,
+        **options,
+    )
+
+
+def _give_up_overriding():
+    """Drop Linux's CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, for good."""
+    drop = 24  # PR_CAPBSET_DROP
+    for capability in (1, 2):
+        if ctypes.CDLL(None, use_errno=True).prctl(drop, capability, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "cannot give up root's rights")

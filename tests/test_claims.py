@@ -257,6 +257,33 @@ def test_pipes_do_not_break_the_table():
     assert r"| agrees: \|m\| = 1 |" in line
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "$<img src=x onerror=alert(1)>$",
+        "$a$ <b onclick=f()> $b$",
+        "`<i>`",
+        "&lt;script&gt;",
+        "<!-- $ -->",
+    ],
+)
+def test_claims_bring_no_html_to_the_page(text):
+    """What is rendered: the words as they were written, and no element of their own."""
+    line = written(row(text))
+    assert not re.search(r"<[a-zA-Z/!?]", line)
+    assert "&lt;script&gt;" not in text or "&amp;lt;script&amp;gt;" in line
+    claim = Claim("theorem-1", f"Theorem 1 {text}\n| new row", "It holds.", "tested")
+    line = written(claim)
+    assert not re.search(r"<[a-zA-Z/!?]", line)
+    assert len(re.findall(r"(?<!\\)\|", line)) == 6
+
+
+def test_relations_in_maths_stay_what_they_are():
+    assert r"$a<1\lt b_2$, $x>0$" in written(row("$a<1<b_2$, $x>0$"))
+    assert r"$a\lt b$, 1 &lt; 2" in written(row("$a<b$, 1 < 2"))
+
+
 def test_verdicts_are_shown_as_plain_text():
     line = written(row(), "agrees: a_1 * b_2 < $3 & `x` ~ [y](z) # \\")
     assert r"agrees: a\_1 \* b\_2 &lt; \$3 &amp; \`x\` \~ \[y\](z) \# \\ |" in line

@@ -1,7 +1,14 @@
 """The engine on a Dask cluster: two real worker processes, and the same table as one job here."""
 
+import os
 import re
+import signal
 import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +19,7 @@ from rbmnotes.experiments.engine import TaskError, run
 from rbmnotes.experiments.experiment import Experiment, Scale, grid
 from rbmnotes.experiments.store import Store, package_versions
 
+ONLY_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
 
 
@@ -81,6 +89,69 @@ def test_a_failing_task_is_named_and_the_others_resume(scheduler, tmp_path):
         assert len(results.tasks("toy", 1)) >= 8
     # nothing is left to do: no scheduler is asked
     assert run(TOY, store=store, scheduler="tcp://127.0.0.1:1").equals(run(TOY, store=":memory:"))
+
+
+def measure_and_kill(parameters, rng):
+    """At the fifth point kill the process named, once; say who did the work."""
+    if parameters["a"] == 5:
+        flag = Path(parameters["flag"])
+        if not flag.exists():
+            flag.touch()
+            os.kill(parameters["pid"] or os.getpid(), signal.SIGKILL)
+            time.sleep(60)
+    return {"done_by": os.getpid()}
+
+
+def killing(tmp_path, pid):
+    points = grid(a=[*range(12)], flag=[str(tmp_path / "flag")], pid=[pid])
+    return replace(TOY, measure=measure_and_kill, scales={"quick": Scale(points, 1)})
+
+
+@ONLY_POSIX
+def test_a_killed_worker_is_replaced_and_no_row_is_lost(scheduler, tmp_path):
+    frame = run(killing(tmp_path, 0), store=tmp_path / "store", scheduler=scheduler)
+    assert [*frame["a"]] == [*range(12)]
+    assert os.getpid() not in set(frame["done_by"])
+    assert (tmp_path / "flag").exists()
+
+
+SCHEDULER = """
+import distributed, sys
+if __name__ == "__main__":
+    options = dict(n_workers=1, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1")
+    with distributed.LocalCluster(**options, silence_logs="ERROR") as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@ONLY_POSIX
+def test_when_the_scheduler_dies_nothing_is_done_here_instead(tmp_path, monkeypatch, capsys):
+    path = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": f"{path}:{os.environ.get('PYTHONPATH', '')}"}
+    script = tmp_path / "scheduler.py"
+    script.write_text(SCHEDULER)
+    process = subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        text=True,
+    )
+    address = process.stdout.readline().strip()
+    experiment = killing(tmp_path, process.pid)
+    monkeypatch.setitem(registry.EXPERIMENTS, "toy", experiment)
+    where = ["--store", str(tmp_path / "store"), "--output", str(tmp_path)]
+    assert main(["run", "toy", "--backend", "dask", "--scheduler", address, *where]) == 1
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"rbmnotes: the Dask scheduler at {address} went away")
+    with Store(tmp_path / "store") as results:
+        rows = results.rows("toy", 1)
+    assert 1 <= len(rows) < 12
+    assert os.getpid() not in {row["done_by"] for (row,) in rows.values()}
+    assert len(run(experiment, store=tmp_path / "store")) == 12  # what is left, here, when told so
 
 
 def test_command_line(scheduler, tmp_path, monkeypatch, capsys):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import rbmnotes as rn
-from rbmnotes.__main__ import main
+from rbmnotes.__main__ import MOST_JOBS, main
 from rbmnotes.experiments import registry
 from rbmnotes.experiments.engine import run
 from rbmnotes.experiments.experiment import Experiment, Scale, grid
@@ -160,11 +160,32 @@ def count():
         return len(store.tasks("toy", 2))
 
 
-def test_a_failing_measurement_is_not_the_users_error(monkeypatch):
+def test_a_failing_measurement_is_one_line_and_not_the_users_error(monkeypatch, capsys):
     failing = replace(TOY, measure=lambda parameters, rng: 1 / 0)
     monkeypatch.setitem(registry.EXPERIMENTS, "toy", failing)
+    assert main(["run", "toy"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "instance 0 (seed 20250523" in err
+    assert "ZeroDivisionError" in err
+    monkeypatch.setenv("RBMNOTES_DEBUG", "1")
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         main(["run", "toy"])
+
+
+def test_where_it_cannot_write_is_told_before_the_work(monkeypatch, capsys):
+    monkeypatch.setitem(registry.EXPERIMENTS, "toy", replace(TOY, measure=None))
+    Path("taken").write_text("a letter")
+    assert refused(capsys, "run", "toy", "--output", "taken") == (
+        "rbmnotes: --output taken: File exists; name another folder\n"
+    )
+    assert "--output taken/below: Not a directory" in refused(
+        capsys, "run", "toy", "--output", "taken/below"
+    )
+    assert "taken cannot serve as a results store" in refused(
+        capsys, "run", "toy", "--store", "taken/store"
+    ).replace("/store", "")
+    assert not list(Path().glob("*.tmp"))
 
 
 # --- predict
@@ -231,7 +252,7 @@ def test_predict_and_help_need_the_core_only():
         "import sys\n"
         "for name in ('pandas', 'joblib', 'threadpoolctl', 'tqdm', 'matplotlib'):\n"
         "    sys.modules[name] = None\n"
-        "from rbmnotes.__main__ import main\n"
+        "from rbmnotes.__main__ import MOST_JOBS, main\n"
         "assert main(['predict', '--alpha', '4', '--snr', '1.2']) == 0\n"
         "assert main(['list']) == 2\n"
     )
@@ -241,7 +262,78 @@ def test_predict_and_help_need_the_core_only():
     assert "pip install 'rbmnotes[book]'" in done.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs /dev/full")
+def test_nobody_reads_or_the_disk_is_full():
+    """An output that ends early is no error to speak of; one that cannot be written is."""
+    line = [sys.executable, "-m", "rbmnotes", "predict", "--alpha", "4", "--snr", "1.2"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "rbmnotes: standard output: No space left on device\n",
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(line, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 # --- bad input
+
+
+WORDS = (
+    *("run", "figure", "status", "list", "predict", "toy", "nope", "99", "98", "0", "-1", "4"),
+    *("--alpha", "--snr", "--scale", "--jobs", "--store", "--output", "--backend", "--help"),
+    *("--scheduler", "quick", "paper", "dask", ":memory:", "/dev/null", "..", "", "-", "--", "="),
+    *("a\nb", "\udcff", "x\0y", "1.2", "nan", "-inf", "1e400", "9" * 5000, "\u00b2", "1_0", "@x"),
+    *("--alpha=4", "--snr=1.2", "--snr=-0", "--store=", "--jobs=1", "--jobs=1000000000", "tcp://"),
+)
+"""Left out: huge and tiny numbers, whose range is theory's affair."""
+
+
+def test_no_line_ends_in_a_traceback(capsys):
+    """A seeded fuzz: every line prints, or says in one line what is wrong."""
+    rng, statuses = np.random.default_rng(5), []
+    for _ in range(250):
+        line = [WORDS[i] for i in rng.integers(len(WORDS), size=rng.integers(7))]
+        if rng.random() < 0.6:
+            line.insert(0, WORDS[rng.integers(5)])
+        if rng.random() < 0.2:
+            line[:2] = ["run", "toy"]
+        try:
+            status = main(line)
+        except SystemExit as exit_:
+            status = exit_.code
+        err = capsys.readouterr().err
+        assert (status, err) == (0, "") or (status in (1, 2) and err.count("\n") == 1), line
+        assert len(err) < 1200, line
+        statuses.append(status)
+    assert {0, 2} <= set(statuses)
+    assert statuses.count(0) > 20
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (MemoryError("9 GiB"), 1, "out of memory: 9 GiB"),
+        (RuntimeError("it did\nnot settle"), 1, "it did not settle"),
+        (TypeError("of a bug"), 1, "unexpected TypeError: of a bug (RBMNOTES_DEBUG=1 shows"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ImportError("broken", name="pandas.core"), 2, "this command needs pandas: pip install"),
+        (RuntimeWarning("overflow"), 2, "--alpha 4 --snr 1: too large or too small to compute"),
+        (OverflowError("overflow"), 2, "--alpha 4 --snr 1: too large or too small to compute"),
+    ],
+)
+def test_whatever_goes_wrong_is_one_line(capsys, monkeypatch, error, status, message):
+    def bbp_snr(alpha):
+        raise error
+
+    monkeypatch.setattr(rn, "bbp_snr", bbp_snr)
+    assert main(["predict", "--alpha", "4", "--snr", "1"]) == status
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"rbmnotes: {message}")
 
 
 @pytest.mark.parametrize(
@@ -252,9 +344,10 @@ def test_predict_and_help_need_the_core_only():
         ("run", "required: NAME"),
         ("run nope", "unknown experiment 'nope'; choose from theorem1, training"),
         ("run toy --scale huge", "invalid choice: 'huge'"),
-        ("run toy --jobs 0", "must be an integer of at least 1; got '0'"),
-        ("run toy --jobs -1", "must be an integer of at least 1; got '-1'"),
-        ("run toy --jobs two", "must be an integer of at least 1; got 'two'"),
+        ("run toy --jobs 0", "must be an integer from 1 to {MOST_JOBS}; got '0'"),
+        ("run toy --jobs -1", "must be an integer from 1 to {MOST_JOBS}; got '-1'"),
+        ("run toy --jobs two", "must be an integer from 1 to {MOST_JOBS}; got 'two'"),
+        ("run toy --jobs 100000", "must be an integer from 1 to {MOST_JOBS}; got '100000'"),
         ("figure 98", "figure 98 has no experiment yet; figures that have: "),
         ("figure one", "invalid int value: 'one'"),
         ("predict --alpha 4", "required: --snr"),
@@ -264,7 +357,7 @@ def test_predict_and_help_need_the_core_only():
     ],
 )
 def test_bad_input_is_one_line(capsys, line, message):
-    assert message in refused(capsys, *line.split())
+    assert message.format(MOST_JOBS=MOST_JOBS) in refused(capsys, *line.split())
 
 
 def test_a_store_that_is_none(capsys, tmp_path):

@@ -18,7 +18,8 @@ import rbmnotes as rn
 from rbmnotes.experiments import registry
 from rbmnotes.experiments.engine import TaskError, repeat, run
 from rbmnotes.experiments.experiment import ENTROPY, Experiment, Scale, grid, seed_sequence
-from rbmnotes.experiments.store import THEORY, Store, Task, export, read_exported, store_path
+from rbmnotes.experiments.exported import export, read_exported
+from rbmnotes.experiments.store import THEORY, Store, Task, store_path
 
 ROOT = Path(__file__).resolve().parents[1]
 ONLY_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")

@@ -1,6 +1,10 @@
 """What the chapters share: sliders, verdicts, plot style."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import matplotlib as mpl
@@ -10,6 +14,7 @@ import pytest
 
 from rbmnotes import notebook as nb
 from rbmnotes.experiments.evidence import compare_exactly
+from rbmnotes.notebook.verdict import rounded
 
 X = np.linspace(0, 1, 5)
 
@@ -21,14 +26,15 @@ class Balance(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.wrong = [], []
+        self.open, self.wrong, self.seen = [], [], []
 
     def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, [name for name, _ in attrs]))
         if tag not in self.VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
-        pass
+        self.seen.append((tag, [name for name, _ in attrs]))
 
     def handle_endtag(self, tag):
         if not self.open or self.open.pop() != tag:
@@ -70,6 +76,22 @@ def test_slider_is_deterministic_closed_and_escaped():
     assert "y &lt; 4" in page
     assert "Sizes &amp; seeds" in page
     assert "http" not in page
+
+
+@pytest.mark.parametrize("text", ["</script><script>alert(1)//", "<b>", '"', "\\", "a\nb", "'&'"])
+def test_no_text_of_a_slider_becomes_markup_or_script(text):
+    """Wherever a caller's text stands, the page has the elements of a slider with plain text."""
+    plain, tags = Balance(), Balance()
+    curve = nb.Curve("c", X, X, "red", kind="markers")
+    plain.feed(slider(curves=[curve]).data)
+    curve = nb.Curve(text, X, X, text, kind="markers")
+    places = dict.fromkeys(("parameter", "xlabel", "ylabel", "caption"), text)
+    page = slider(curves=[curve], values=[text, text, text], **places).data
+    tags.feed(page)
+    assert tags.open == tags.wrong == []
+    assert tags.seen == plain.seen
+    (values,) = re.findall(r"values = (\[.*?\]);$", page, re.MULTILINE)
+    assert json.loads(values) == [text] * 3
 
 
 def test_slider_shows_its_start_without_a_script():
@@ -154,6 +176,60 @@ def test_verdict_prints_one_line_with_the_id(capsys):
 def test_summary_is_rounded(capsys):
     nb.summarise("values", [1.23456, 1e-5 / 3])
     assert capsys.readouterr().out == "values: 1.23 3.33e-06\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "finest", "text"),
+    [
+        (1.23456, 3, 0.0, "1.23"),
+        (1.23456, 3, 0.01, "1.23"),
+        (1.23456, 3, 0.05, "1.2"),
+        (1.23456, 3, 0.7, "1"),
+        (123456.0, 6, 40.0, "123500"),
+        (-0.004, 3, 0.1, "0"),
+        (-0.0, 3, 0.0, "0"),
+        (0.06, 3, 0.1, "0.1"),
+        (1e-17, 3, 1e-12, "0"),
+        (np.nan, 3, 0.1, "nan"),
+        (np.inf, 3, 0.1, "inf"),
+    ],
+)
+def test_no_digit_is_finer_than_what_a_run_can_repeat(value, digits, finest, text):
+    assert rounded(value, digits, finest) == text
+
+
+@pytest.mark.parametrize("digits", [0, 7])
+def test_more_digits_than_a_machine_repeats_are_refused(digits):
+    with pytest.raises(ValueError, match="digits must be from 1 to 6"):
+        nb.summarise("x", [1.0], digits)
+
+
+def test_round_off_does_not_show_in_a_summary(capsys):
+    """What is zero but for another order of its sum, and what an error covers."""
+    nb.summarise("sums", [1.0, 0.1 + 0.2 - 0.3, -1e-16, 1e-4])
+    nb.summarise("means", [1.23456, 0.0123], errors=[0.02, 0.3])
+    assert capsys.readouterr().out == "sums: 1 0 0 0.0001\nmeans: 1.23 0\n"
+
+
+def test_an_ascii_terminal_takes_a_verdict():
+    code = (
+        "from rbmnotes import notebook as nb\n"
+        "from rbmnotes.experiments.evidence import extrapolate\n"
+        "import numpy as np; rng = np.random.default_rng(0)\n"
+        "samples = [2 + 0.1 * rng.standard_normal(50) for _ in range(3)]\n"
+        "nb.verdict('theorem-1', 'mean of λ', extrapolate([10, 20, 40], samples, 2.0))\n"
+        "nb.summarise('±', [1.0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", code],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"\[theorem-1\] \w+: mean of \\u03bb: \S+ \+/- \S+ at infinite d", done.stdout)
+    assert done.stdout.splitlines()[1] == "+/-: 1"
 
 
 def test_simulation_bars_are_standard_errors():

@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import venv
 from pathlib import Path
 
 import pytest
 import yaml
+from helpers import run_with_rights_that_count
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -162,6 +164,44 @@ def test_wheel_installs_and_works_with_the_core_dependencies_only(tmp_path):
     assert core <= installed
     assert installed <= core | {"rbmnotes", "llvmlite", "pip", "setuptools"}
     assert not {"matplotlib", "pandas", "IPython"} & set(result["modules"])
+
+
+# --- where nothing can be written
+
+IMPORT_IT = """
+import numpy as np, rbmnotes as rn
+from rbmnotes.algorithms import adam
+kernels = [v for v in vars(adam).values() if hasattr(v, "py_func")]
+assert kernels and not any(hasattr(kernel._cache, "_cache_path") for kernel in kernels)
+X, start = np.eye(4)[[0, 1, 2, 3, 0, 1]], np.full((4, 1), 0.5)
+print(rn.adam(X, start, 0.1, 3).W.shape)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the rights of POSIX")
+def test_works_where_compiled_functions_cannot_be_kept():
+    """No site-packages and no home folder to write to, as in many a container."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder, "site")
+        shutil.copytree(PACKAGE, tree / "rbmnotes", ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (*tree.rglob("*"), tree, Path(folder)):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        places = ("PYTHONPATH", "HOME", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+        environment = {k: v for k, v in os.environ.items() if k not in places}
+        environment |= {"PYTHONPATH": str(tree), "HOME": folder}
+        done = run_with_rights_that_count(
+            [sys.executable, "-c", IMPORT_IT], env=environment, cwd="/"
+        )
+        for path in (Path(folder), tree, *tree.rglob("*")):
+            path.chmod(0o755)
+    assert (done.returncode, done.stdout) == (0, "(4, 1)\n"), done.stderr
+
+
+def test_every_kernel_is_compiled_by_our_decorator():
+    """numba's own cannot be imported where there is no place for its cache."""
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "_compile.py":
+            assert not {"numba.njit", "numba.jit"} & imported(path), path
 
 
 # --- CITATION.cff

@@ -7,8 +7,9 @@ the number of threads.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from rbmnotes._compile import njit
 from rbmnotes.model.tilted import tilted_moments
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)

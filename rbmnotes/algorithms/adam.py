@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from rbmnotes._compile import njit
 from rbmnotes._validation import finite_real
 
 

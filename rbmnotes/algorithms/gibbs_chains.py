@@ -9,8 +9,9 @@ at all: their fields are Gaussian, and given these the push is, too.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from rbmnotes._compile import njit
 from rbmnotes.algorithms._gibbs_kernels import GOLDEN, draw_visible, rounded_weights
 from rbmnotes.model.priors import Gaussian, Prior
 from rbmnotes.model.tilted import law_arrays, tilted_moments

@@ -1,20 +1,25 @@
-"""Workers on other machines: those of a Dask scheduler, through joblib."""
+"""Workers on other machines: those of a Dask scheduler."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from joblib import Parallel, parallel_config
 
 from rbmnotes.experiments.store import package_versions
 
 
-@contextmanager
-def dask_workers(scheduler: str, timeout: float = 10.0) -> Iterator[Parallel]:
-    """Connect to a scheduler, and give a :class:`joblib.Parallel` that runs tasks on its workers.
+class ClusterError(RuntimeError):
+    """A scheduler, or too many workers, that went away."""
 
-    Results come as soon as they are ready, in any order.
+
+@contextmanager
+def dask_workers(scheduler: str, timeout: float = 10.0) -> Iterator[Callable]:
+    """Connect to a scheduler, and give a function that runs tasks on its workers.
+
+    ``finished(function, tasks)`` yields what the function returns for each task, as soon as it is
+    ready, in any order. All is done by the workers: when the scheduler goes away nothing is done
+    here instead.
 
     Parameters
     ----------
@@ -28,23 +33,46 @@ def dask_workers(scheduler: str, timeout: float = 10.0) -> Iterator[Parallel]:
     ValueError
         If nothing answers at that address, or no worker can do the work as this process would: it
         needs the same packages and one thread (``dask worker ADDRESS --nthreads 1``).
+    ClusterError
+        If the scheduler goes away before the work is done, or a task was on three workers that
+        died, one after the other.
     ModuleNotFoundError
         If Dask is not installed.
     """
-    from distributed import Client
+    from distributed import CancelledError, Client, as_completed
+    from distributed.scheduler import KilledWorker
 
     if not isinstance(scheduler, str) or not scheduler:
         raise ValueError(f"scheduler must be an address such as tcp://host:8786; got {scheduler!r}")
+
+    def finished(function, tasks):
+        # not pure: a task that failed before is tried again
+        futures = client.map(function, tasks, pure=False)
+        try:
+            for future in as_completed(futures, loop=client.loop):
+                yield future.result()
+        except (CancelledError, OSError) as error:
+            raise ClusterError(f"the Dask scheduler at {scheduler} went away") from error
+        except KilledWorker as error:
+            raise ClusterError(f"workers of {scheduler} died again and again: {error}") from error
+
     try:
         client = Client(scheduler, timeout=timeout, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"scheduler: no Dask scheduler answers at {scheduler}") from error
-    with client:
+    with _silenced("distributed.client"), client:  # it logs a traceback when it loses connection
         _check_workers(client, scheduler, timeout)
-        with parallel_config(backend="dask", client=client):
-            # batches of one, or a finished task would wait for the rest of its batch
-            parallel = Parallel(-1, return_as="generator_unordered", batch_size=1)
-        yield parallel
+        yield finished
+
+
+@contextmanager
+def _silenced(name):
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _check_workers(client, scheduler, timeout):

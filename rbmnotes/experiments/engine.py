@@ -11,9 +11,10 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numba
 import numpy as np
@@ -22,14 +23,16 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 from rbmnotes._validation import positive_integer
-from rbmnotes.experiments.cluster import dask_workers
+from rbmnotes.experiments.cluster import ClusterError, dask_workers
 from rbmnotes.experiments.experiment import Experiment, canonical, seed_sequence
 from rbmnotes.experiments.progress import progress
-from rbmnotes.experiments.store import THEORY, Store, Task
+from rbmnotes.experiments.store import THEORY, Store, Task, store_path
+
+_KEPT = "what was finished before is stored, and the same run resumes there"
 
 
 class TaskError(RuntimeError):
-    """An instance, or the theory of a point, that failed; the message names it and its seed."""
+    """A task, or the worker that did it, that failed; of a task the message names the seed."""
 
 
 def run(
@@ -45,8 +48,9 @@ def run(
     jobs : int
         Number of worker processes, each with one thread; one job runs in this process.
     store : path, optional
-        Results file; default :func:`rbmnotes.experiments.store.store_path`. ``":memory:"``
-        keeps nothing and so computes everything.
+        Results file; default :func:`rbmnotes.experiments.store.store_path`. One that holds
+        everything may be on a disk that cannot be written. ``":memory:"`` keeps nothing and so
+        computes everything.
     scheduler : str, optional
         Address of a Dask scheduler; its workers do the work, and `jobs` must be one. Only this
         process writes to the store.
@@ -61,10 +65,13 @@ def run(
     ------
     ValueError
         If there is no such scale, `jobs` is not a positive integer, the store is no results
-        file, or two columns would have the same name; if the scheduler does not answer, or its
-        workers have other packages or more than one thread.
+        file or lacks tasks and cannot be written, or two columns would have the same name; if
+        the scheduler does not answer, or its workers have other packages or more than one thread.
     TaskError
-        If measuring or predicting fails; what was finished before is stored.
+        If measuring or predicting fails, a worker dies, or the scheduler does; what was finished
+        before is stored.
+    rbmnotes.experiments.store.StoreError
+        If the store can no longer be written, as on a full disk.
     """
     jobs, tasks = positive_integer(jobs, "jobs"), experiment.tasks(scale)
     if scheduler is not None and jobs != 1:
@@ -74,6 +81,11 @@ def run(
     with Store(store) as results:
         stored = results.tasks(experiment.name, experiment.version)
         pending = [task for task in tasks if task not in stored]
+        if pending and not results.writable:
+            raise ValueError(
+                f"{store_path(store)} cannot be written, and {len(pending)} of {len(tasks)} tasks "
+                "are not in it; give a store that can"
+            )
         with closing(_outcomes(experiment, pending, jobs, scheduler)) as outcomes:
             done = len(tasks) - len(pending)
             for outcome in progress(outcomes, f"{experiment.name} {scale}", len(tasks), done):
@@ -86,8 +98,11 @@ def _outcomes(experiment, tasks, jobs, scheduler) -> Iterator[tuple[Task, list[d
     light = replace(experiment, scales={})  # what travels to the workers with every task
     if scheduler is not None:
         if tasks:
-            with dask_workers(scheduler) as parallel:
-                yield from parallel(delayed(_do_elsewhere)(light, task) for task in tasks)
+            with dask_workers(scheduler) as finished:
+                try:
+                    yield from finished(partial(_do_elsewhere, light), tasks)
+                except ClusterError as error:
+                    raise TaskError(f"{error}; {_KEPT}") from error
     elif jobs == 1:
         # as in the workers: how many threads share a sum decides its last digits
         with threadpool_limits(1):
@@ -96,7 +111,13 @@ def _outcomes(experiment, tasks, jobs, scheduler) -> Iterator[tuple[Task, list[d
         with parallel_config(backend="loky", inner_max_num_threads=1):
             # batches of one, or a finished task would wait for the rest of its batch
             parallel = Parallel(jobs, return_as="generator_unordered", batch_size=1)
-        yield from parallel(delayed(_do)(light, task, os.getpid()) for task in tasks)
+        try:
+            yield from parallel(delayed(_do)(light, task, os.getpid()) for task in tasks)
+        except BrokenProcessPool as error:
+            raise TaskError(
+                f"a worker process was killed, which happens when memory runs out; {_KEPT}; "
+                "fewer jobs need less memory"
+            ) from error
 
 
 def _do_elsewhere(experiment, task):
@@ -119,7 +140,7 @@ def _do(experiment, task, parent=None):
         else:
             seed = seed_sequence(experiment, parameters, task.instance)
             what += f"instance {task.instance} (seed {seed.entropy}, spawn key {seed.spawn_key})"
-        what += f": {type(error).__name__}: {error}. What was finished before is stored"
+        what += f": {type(error).__name__}: {error}; {_KEPT}"
         raise TaskError(what) from error
     return task, rows, time.perf_counter() - start
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -32,6 +33,15 @@ def canonical(value) -> str:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"parameters must be plain JSON values; got {value!r}: {error}") from error
+
+
+def file_name(name: str) -> str:
+    """Return the name of an experiment or a scale, or raise if it could lead out of a folder."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise ValueError(
+            f"name of an experiment or a scale must be letters, digits, _ and -; got {name!r}"
+        )
+    return name
 
 
 def grid(**axes) -> tuple[dict, ...]:
@@ -88,6 +98,7 @@ class Experiment:
     Parameters
     ----------
     name : str
+        Letters, digits, ``_`` and ``-``: it is also the name of a file.
     version : int
         To be raised whenever a change of the code changes the numbers: stored ones of another
         version are kept but never used.
@@ -114,6 +125,8 @@ class Experiment:
 
     def __post_init__(self):
         positive_integer(self.version, "version")
+        for name in (self.name, *self.scales):
+            file_name(name)
 
     @property
     def seeds(self) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from rbmnotes.experiments.catalogue import CATALOGUE
 from rbmnotes.experiments.experiment import Experiment, canonical
-from rbmnotes.experiments.store import read_exported
+from rbmnotes.experiments.exported import read_exported
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in CATALOGUE}
 
@@ -36,7 +36,7 @@ def load_results(name: str, scale: str, folder=None) -> pd.DataFrame:
         Of the experiment.
     scale : str
     folder : path, optional
-        Default :func:`rbmnotes.experiments.store.results_folder`, also from within ``book/``.
+        Default :func:`rbmnotes.experiments.exported.results_folder`, also from within ``book/``.
 
     Returns
     -------

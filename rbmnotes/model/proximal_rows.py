@@ -9,8 +9,9 @@ instructions. A row that has converged waits for the others of its group.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from rbmnotes._compile import njit
 from rbmnotes.model.tilted import tilted_moments
 
 TOLERANCE = 1e-12

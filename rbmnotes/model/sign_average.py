@@ -8,9 +8,10 @@ vector instructions, and nothing depends on the number of threads.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from scipy.special import logsumexp
 
+from rbmnotes._compile import njit
 from rbmnotes.model.objective import ModelAverage
 from rbmnotes.model.priors import Discrete, joint_states
 

@@ -8,8 +8,8 @@ tested to be.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from rbmnotes._compile import njit
 from rbmnotes.model.priors import Discrete, Prior
 
 

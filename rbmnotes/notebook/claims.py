@@ -32,6 +32,7 @@ _VERDICT = re.compile(rf"^\[({_ID.pattern})\] +(\S.*?)\s*$", re.MULTILINE)
 _TARGET = re.compile(r"^\(([\w-]+)\)=\s*$", re.MULTILINE)
 _FOLD = 3
 _PLAIN = re.compile(r"([\\`*_{}\[\]$|~#])")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _MATHS = re.compile(r"(?<!\\)(\$[^$]*\$)")
 
 
@@ -81,7 +82,8 @@ class Claim:
                     f"a test must look like 'tests/test_x.py::test_y' or 'book/chapter.ipynb'; "
                     f"got {test!r}"
                 )
-        object.__setattr__(self, "statement", " ".join(self.statement.split()))
+        for name in ("paper", "statement"):
+            object.__setattr__(self, name, " ".join(getattr(self, name).split()))
         object.__setattr__(self, "tests", tuple(self.tests))
 
 
@@ -182,7 +184,13 @@ def claims_table(claims: Iterable[Claim], verdicts: Mapping[str, Sequence[str]])
     lines = ["| Paper | Claimed | Obtained | Status | Where |", "|---|---|---|---|---|"]
     for claim in claims:
         obtained = _obtained(verdicts.get(claim.id, ())) or "—"
-        cells = (claim.paper, _cell(claim.statement), obtained, claim.status, _where(claim))
+        cells = (
+            _literal(claim.paper),
+            _cell(claim.statement),
+            obtained,
+            claim.status,
+            _where(claim),
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -236,17 +244,21 @@ def _obtained(texts: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    r"""Make MyST safe for a table: no bare pipe, in maths ``\vert`` and ``\Vert`` instead."""
+    r"""Make MyST safe for a table: no bare pipe and no HTML, in maths by ``\vert``, ``\lt``."""
     parts = _MATHS.split(text)
     for i, part in enumerate(parts):
         if i % 2:
-            parts[i] = part.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+            part = part.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+            parts[i] = _TAG.sub(r"\\lt ", part)
         else:
-            parts[i] = part.replace("|", r"\|")
+            parts[i] = _escape(part).replace("|", r"\|")
     return "".join(parts)
 
 
 def _literal(text: str) -> str:
     """Escape everything in which Markdown or HTML would see markup."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _PLAIN.sub(r"\\\1", text)
+    return _PLAIN.sub(r"\\\1", _escape(text))
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

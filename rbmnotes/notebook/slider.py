@@ -194,7 +194,7 @@ def frame_slider(name: str, parameter: str, values, figures, *, caption: str = "
 
 
 def _ink(curve: Curve) -> str:
-    return "currentColor" if curve.color == "#000000" else curve.color
+    return "currentColor" if curve.color == "#000000" else html.escape(curve.color)
 
 
 def _curve_svg(curve: Curve, position: int, positions: int, x_axis: _Axis, y_axis: _Axis) -> str:

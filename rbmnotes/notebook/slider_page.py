@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 
 _PAGE = """<figure class="rbm-slider" id="{name}" style="margin:1em 0;max-width:{width}px">
@@ -64,12 +65,13 @@ def page(name, parameter, values, stage, caption, start, width, play=False):
         raise ValueError(f"name must be lower-case letters, digits and hyphens; got {name!r}")
     if not 0 <= start < len(values):
         raise ValueError(f"start must be a position from 0 to {len(values) - 1}; got {start!r}")
-    shown = [html.escape(str(value)) for value in values]
+    shown = [str(value) for value in values]
     text = _PAGE.format(
         name=name,
         parameter=html.escape(parameter),
-        values="[" + ", ".join(f'"{value}"' for value in shown) + "]",
-        value=shown[start],
+        # within a script: strings of JavaScript, that can neither end it nor begin a comment
+        values=json.dumps(shown).replace("<", r"\u003c"),
+        value=html.escape(shown[start]),
         last=len(values) - 1,
         start=start,
         stage=stage,

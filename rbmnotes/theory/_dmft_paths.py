@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from rbmnotes._compile import njit
 from rbmnotes.model.multiplier import square_root
 from rbmnotes.model.objective import eta1
 from rbmnotes.model.priors import Discrete, Prior, joint_states

@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from scipy.optimize import root as find_root
 from scipy.spatial import ConvexHull
 
+from rbmnotes._compile import njit
 from rbmnotes._validation import finite_real, not_negative
 from rbmnotes.model.priors import (
     Discrete,

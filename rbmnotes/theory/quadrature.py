@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numba import njit
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from rbmnotes._compile import njit
 from rbmnotes.model.multiplier import square_root
 from rbmnotes.model.priors import Gaussian, Prior
 from rbmnotes.model.proximal import proximal_map, response_bound

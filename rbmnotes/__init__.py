@@ -19,6 +19,7 @@ from rbmnotes.algorithms.pca import PCAResult, pca
 from rbmnotes.algorithms.rbm_training import RBMTraining
 from rbmnotes.algorithms.starts import independent_start, informed_start, spectral_start
 from rbmnotes.datasets.fashion_mnist import FashionMNIST, fashion_mnist
+from rbmnotes.model.continuous import Continuous
 from rbmnotes.model.multiplier import MultiplierStep, multiplier_step
 from rbmnotes.model.objective import (
     Gradient,
@@ -94,6 +95,7 @@ __all__ = [
     "BayesStateEvolution",
     "Bernoulli",
     "Branch",
+    "Continuous",
     "ContrastivePoint",
     "DecimationResult",
     "DescentHistory",

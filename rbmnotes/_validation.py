@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 
 import numpy as np
+
+RATIOS = (0.01, 1e6)
+"""Sample ratios that the solvers of the theory take."""
+LARGEST_STRENGTH = 100.0
+"""Largest signal strength that they take: their grids grow with it."""
 
 
 def positive_integer(value, name: str, minimum: int = 1) -> int:
@@ -14,13 +20,36 @@ def positive_integer(value, name: str, minimum: int = 1) -> int:
     return int(value)
 
 
-def finite_real(value, name: str, above: float = -np.inf) -> float:
-    """Return `value` as a ``float``, or raise if it is not a finite real number above `above`."""
+def finite_real(
+    value, name: str, above: float = -np.inf, at_least: float = -np.inf, at_most: float = np.inf
+) -> float:
+    """Return `value` as a ``float``, or raise if it is not a finite real number in the range."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not np.isfinite(value) or value <= above:
-        bound = "" if np.isneginf(above) else f" greater than {above:g}"
-        raise ValueError(f"{name} must be a finite number{bound}; got {value!r}")
-    return float(value)
+    try:
+        number = float(value) if real else math.nan
+    except OverflowError:  # an integer or a fraction too large for a float
+        number = math.inf
+    if not (math.isfinite(number) and number > above and at_least <= number <= at_most):
+        bounds = (
+            *(() if np.isneginf(above) else (f"greater than {above:g}",)),
+            *(() if np.isneginf(at_least) else (f"of at least {at_least:g}",)),
+            *(() if np.isposinf(at_most) else (f"of at most {at_most:g}",)),
+        )
+        raise ValueError(
+            f"{name} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}; "
+            f"got {value!r}"
+        )
+    return number
+
+
+def sample_ratio(value, name: str = "alpha") -> float:
+    """Return a sample ratio in the range that the solvers of the theory take."""
+    return finite_real(value, name, at_least=RATIOS[0], at_most=RATIOS[1])
+
+
+def signal_strength(value, name: str = "snr") -> float:
+    """Return a signal strength in the range that the solvers of the theory take."""
+    return finite_real(not_negative(value, name), name, at_most=LARGEST_STRENGTH)
 
 
 def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
@@ -29,14 +58,16 @@ def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) 
     In `shape`, ``None`` stands for any positive size; without it every shape will do. A
     ``float32`` array stays one; everything else becomes ``float64``.
     """
+    masked = np.ma.isMaskedArray(value) and np.any(np.ma.getmaskarray(value))
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} must be an array of real numbers; got {value!r}") from error
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiu" or masked:
         raise ValueError(f"{name} must be an array of real numbers; got {value!r}")
     if array.dtype != np.float32:
-        array = array.astype(np.float64, copy=False)
+        with np.errstate(over="ignore"):  # an extended precision number out of range: infinite
+            array = array.astype(np.float64, copy=False)
     if shape is not None:
         _check_shape(array, name, shape)
     if not np.all(np.isfinite(array)):

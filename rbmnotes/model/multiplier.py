@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from rbmnotes._validation import finite_array, finite_real, symmetric_matrix
 from rbmnotes.model.hidden_sum import check_states, hidden_moments
-from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher
+from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior
 from rbmnotes.model.proximal import response_bound
 
 CAP = 0.95
@@ -80,7 +80,7 @@ def multiplier_step(B, A, alpha: float, V, hidden: Prior = Rademacher()) -> Mult
     k = len(B)
     A, V = symmetric_matrix(A, "A", k), finite_array(V, "V", (k, k))
     alpha = finite_real(alpha, "alpha", above=0.0)
-    check_states(hidden, k, "B")
+    check_states(check_prior(hidden, "hidden"), k, "B")
     root = square_root(B, "B")
     bound = CAP * response_bound(hidden)
     failure = np.full((k, k), np.nan)

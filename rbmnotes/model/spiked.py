@@ -68,7 +68,7 @@ class SpikedModel:
     channel: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self):
-        finite_real(self.alpha, "alpha", above=0.0)
+        object.__setattr__(self, "alpha", finite_real(self.alpha, "alpha", above=0.0))
         snr = finite_array(np.atleast_1d(not_negative(self.snr, "snr")), "snr", (None,))
         object.__setattr__(self, "snr", tuple(snr.tolist()))
         check_standardised(self.prior_u, "prior_u")

@@ -16,6 +16,7 @@ from rbmnotes._validation import (
     not_negative,
     positive,
     positive_integer,
+    real_values,
 )
 from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.theory.limits import bbp_snr, outlier_eigenvalue, pca_overlap
@@ -57,8 +58,10 @@ def noise_growth(alpha: float, learning_rate: float, times) -> np.ndarray:
     weights = 2.0 * alpha * np.sin(angles) ** 2 / (_NODES * x)
     if alpha < 1.0:  # eigenvalues that are exactly zero
         x, weights = np.append(x, 0.0), np.append(weights, 1.0 - alpha)
-    logs = np.log(np.abs(1.0 + learning_rate * (x - alpha)))
-    return np.array([logsumexp(2.0 * t * logs, b=weights) for t in times])
+    with np.errstate(divide="ignore"):  # a factor may be zero; to the power zero it is one
+        logs = np.log(np.abs(1.0 + learning_rate * (x - alpha)))
+    powers = [2.0 * t * logs if t > 0.0 else np.zeros_like(logs) for t in times]
+    return np.array([logsumexp(power, b=weights) for power in powers])
 
 
 def signal_growth(alpha: float, snr, learning_rate: float, times) -> np.ndarray:
@@ -143,8 +146,11 @@ def linear_overlaps(
 
 def _captured(gram, ratio):
     r"""Diagonal of $I-(I+D\chi\chi^\top D)^{-1}$, $D=e^{ratio/2}$, for any range of D."""
-    noise = np.exp(-ratio)
-    inverse = np.linalg.inv(gram + np.diag(noise))
+    noise = np.exp(np.minimum(-ratio, 600.0))
+    try:
+        inverse = np.linalg.inv(gram + np.diag(noise))
+    except np.linalg.LinAlgError as error:
+        raise ValueError("starts must have linearly independent rows") from error
     return np.clip(1.0 - noise * np.einsum("nii->ni", inverse), 0.0, 1.0)
 
 
@@ -236,10 +242,14 @@ def emergence_time(overlaps, times=None, level: float = LEVEL) -> np.ndarray:
         If shapes do not match, or `level` or an overlap is out of range.
     """
     level = finite_real(level, "level", above=0.0)
-    overlaps = np.asarray(overlaps, dtype=float)
+    overlaps = real_values(overlaps, "overlaps")
     if level >= 1.0:
         raise ValueError(f"level must be below one; got {level}")
-    if overlaps.ndim == 0 or not np.all((overlaps >= 0.0) & (overlaps <= 1.0 + 1e-6)):
+    if (
+        overlaps.size == 0
+        or overlaps.ndim == 0
+        or not np.all((overlaps >= 0.0) & (overlaps <= 1.0 + 1e-6))
+    ):
         raise ValueError("overlaps must hold numbers between zero and one")
     times = np.arange(len(overlaps)) if times is None else times
     times = finite_array(times, "times", (len(overlaps),))

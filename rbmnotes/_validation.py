@@ -7,6 +7,8 @@ import numbers
 
 import numpy as np
 
+HUGE = 1e50
+"""Largest strength, ratio or rate: powers of it are still floating-point numbers."""
 RATIOS = (0.01, 1e6)
 """Sample ratios that the solvers of the theory take."""
 LARGEST_STRENGTH = 100.0
@@ -108,19 +110,21 @@ def real_values(value, name: str) -> np.ndarray:
 
 
 def not_negative(value, name: str):
-    """Return a number or an array of them, or raise if one is negative or not finite."""
+    """Return a number or an array of them, or raise if one is negative or above ``HUGE``."""
     array = real_values(value, name)
     if np.any(array < 0):
         raise ValueError(f"{name} must not be negative; got {value!r}")
+    if np.any(array > HUGE):
+        raise ValueError(f"{name} must be at most {HUGE:g}; got {value!r}")
     return array[()]
 
 
 def positive(value, name: str):
-    """Return a number or an array of them, or raise if one is not positive or not finite."""
-    array = real_values(value, name)
-    if np.any(array <= 0):
-        raise ValueError(f"{name} must be positive; got {value!r}")
-    return array[()]
+    """Return a number or an array of them, or raise if one is not from ``1 / HUGE`` to ``HUGE``."""
+    array = not_negative(value, name)
+    if np.any(array < 1.0 / HUGE):
+        raise ValueError(f"{name} must be positive, {1.0 / HUGE:g} or more; got {value!r}")
+    return array
 
 
 def random_generator(rng) -> np.random.Generator:

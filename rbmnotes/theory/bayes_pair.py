@@ -6,12 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmnotes._validation import finite_array, finite_real, positive_integer, symmetric_matrix
+from rbmnotes._validation import (
+    finite_array,
+    finite_real,
+    positive,
+    positive_integer,
+    symmetric_matrix,
+)
+from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.posterior import row_posteriors
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised, joint_states
 
 REACH = 7.0
 """Standard deviations of the noise beyond which nothing is summed."""
+MAX_SUM = 1e7
+"""Most terms of an average over the noise."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,11 @@ def bayes_pair_evolution(
     ValueError
         If an argument is out of range or shapes do not match.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(snr, "snr", above=0.0)
+    alpha = finite_real(positive(alpha, "alpha"), "alpha")
+    snr = finite_real(positive(snr, "snr"), "snr")
     M, Q = finite_array(M, "M", (2, 2)), symmetric_matrix(Q, "Q", 2)
+    if np.linalg.eigvalsh(Q)[0] < -1e-10:
+        raise ValueError(f"Q must be positive semidefinite; got {Q.tolist()}")
     n_iter = positive_integer(n_iter, "n_iter", minimum=0)
     check_standardised(prior_u, "prior_u")
     check_standardised(prior_w, "prior_w")
@@ -98,6 +109,13 @@ def _posterior_overlaps(signal, precision, prior):
     # diameter; with four steps in it the trapezoidal rule errs by 1e-10.
     diameter = prior.support[-1] - prior.support[0]
     step = min(0.5, 0.8 / (diameter * max(root[-1], 1e-3)))
+    count = len(prior.support) ** 3 * (2.0 * REACH / step) ** 2
+    if count > MAX_SUM:
+        raise ValueError(
+            f"snr, or Q, must be smaller for {prior!r}: the average over the channel would take "
+            f"{count:.2g} terms"
+        )
+    check_precision(prior, values[-1], "snr")
     line = np.arange(-REACH, REACH + step, step)
     weights = np.exp(-0.5 * (line[:, None] ** 2 + line**2)).ravel()
     weights /= weights.sum()

@@ -52,7 +52,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root as find_root
 
-from rbmnotes._validation import finite_real, not_negative, positive_integer
+from rbmnotes._validation import (
+    finite_real,
+    not_negative,
+    positive_integer,
+    sample_ratio,
+    signal_strength,
+)
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_prior, check_standardised
 from rbmnotes.model.proximal import response_bound
@@ -179,8 +185,7 @@ def contrastive_fixed_point(
     ValueError
         If an argument is out of range.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(not_negative(snr, "snr"), "snr")
+    alpha, snr = sample_ratio(alpha), signal_strength(snr)
     rate = finite_real(not_negative(learning_rate, "learning_rate"), "learning_rate")
     cycles = positive_integer(cycles, "cycles")
     for name, prior in (("hidden", check_prior(hidden, "hidden")), ("prior_u", prior_u)):

@@ -13,10 +13,11 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from rbmnotes._validation import finite_real, not_negative, positive
+from rbmnotes._validation import RATIOS, finite_real, not_negative, positive, signal_strength
+from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Prior, Rademacher
-from rbmnotes.theory.solution_curve import SolutionCurve
+from rbmnotes.model.priors import Prior, Rademacher, check_standardised
+from rbmnotes.theory.solution_curve import LARGEST_SIGNAL, SolutionCurve
 
 POINTS = 25
 """Points at which the curve is traced before its crossings are solved for."""
@@ -97,7 +98,13 @@ def branches(
     ValueError
         If an argument is out of range.
     """
-    alpha, snr = np.broadcast_arrays(positive(alpha, "alpha"), not_negative(snr, "snr"))
+    alpha, snr = positive(alpha, "alpha"), not_negative(snr, "snr")
+    signal_strength(np.max(snr, initial=0.0), "snr")
+    check_precision(check_standardised(prior_u, "prior_u"), np.max(snr, initial=0.0) ** 2, "snr")
+    try:
+        alpha, snr = np.broadcast_arrays(alpha, snr)
+    except ValueError as error:
+        raise ValueError(f"alpha and snr must broadcast against each other: {error}") from error
     found: dict[str, list] = {}
     for ratio in np.unique(alpha):
         curve = SolutionCurve(float(ratio), hidden, prior_u)
@@ -147,7 +154,8 @@ def replicon_threshold(
     Returns
     -------
     float
-        NaN where $V$ is beyond its bound however large the strength: for signs at $\alpha\le1$.
+        NaN where $V$ is beyond its bound however large the strength, or within 1e-6 of it, where
+        the replicon is not resolved: for signs at $\alpha\le1$, and just above.
     """
     curve = SolutionCurve(alpha, hidden, prior_u)
     lowest = curve.lowest_signal()
@@ -162,6 +170,8 @@ def replicon_threshold(
     high = lowest + 0.5
     while margin(high) < 0.0:
         high *= 2.0
+        if high > LARGEST_SIGNAL:
+            return np.nan
     return curve.point(brentq(margin, lowest, high, xtol=1e-12)).snr
 
 
@@ -205,7 +215,7 @@ def overlap_free_edge(hidden: Prior = Rademacher(), largest: float = 100.0) -> f
     ValueError
         If an argument is out of range.
     """
-    low, high = 0.01, finite_real(largest, "largest", above=0.01)
+    low, high = 0.01, finite_real(largest, "largest", above=0.01, at_most=RATIOS[1])
 
     def in_range(alpha):
         return SolutionCurve(alpha, hidden, Rademacher()).in_range(0.0)

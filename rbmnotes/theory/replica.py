@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root as find_root
 
-from rbmnotes._validation import finite_real, not_negative
+from rbmnotes._validation import sample_ratio, signal_strength
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
 from rbmnotes.model.proximal import response_bound
@@ -102,8 +102,7 @@ def one_step_rsb(alpha: float, snr: float = 0.0, hidden: Prior = Rademacher()) -
     ValueError
         If an argument is out of range.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(not_negative(snr, "snr"), "snr")
+    alpha, snr = sample_ratio(alpha), signal_strength(snr)
     check_prior(hidden, "hidden")
     if isinstance(hidden, Gaussian) or not hidden.is_symmetric:
         raise ValueError(f"hidden must be discrete and symmetric; got {hidden!r}")

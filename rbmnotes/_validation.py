@@ -9,7 +9,7 @@ import numpy as np
 
 HUGE = 1e50
 """Largest strength, ratio or rate: powers of it are still floating-point numbers."""
-RATIOS = (0.01, 1e6)
+RATIOS = (0.01, 1e5)
 """Sample ratios that the solvers of the theory take."""
 LARGEST_STRENGTH = 100.0
 """Largest signal strength that they take: their grids grow with it."""

@@ -109,7 +109,8 @@ def one_step_rsb(alpha: float, snr: float = 0.0, hidden: Prior = Rademacher()) -
     if snr > 0.0:
         best = global_optimum(alpha, snr, hidden)
         if best.m > NO_OVERLAP:
-            return _with_overlap(alpha, snr, best, hidden)
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                return _with_overlap(alpha, snr, best, hidden)
     return _without_overlap(alpha, hidden)
 
 

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes.model.priors import Discrete, Prior, joint_states
 
 MAX_STATES = 2**26
 MAX_UNITS = 2**13
 
 
-@dataclass(frozen=True)
-class HiddenMoments:
+@dataclass(frozen=True, eq=False)
+class HiddenMoments(Frozen):
     r"""Moments of the hidden units under $P(h)\propto P_h(h)\,e^{\frac12h^\top Qh+f^\top h}$.
 
     Attributes

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, finite_real, symmetric_matrix
 from rbmnotes.model.hidden_sum import check_states, hidden_moments
 from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior
@@ -19,8 +20,8 @@ SOLVED = 1e-12
 """Relative gradient at which the minimisation counts as solved."""
 
 
-@dataclass(frozen=True)
-class MultiplierStep:
+@dataclass(frozen=True, eq=False)
+class MultiplierStep(Frozen):
     r"""Solution of the $k\times k$ problem that one iteration of AMP or state evolution solves.
 
     Attributes

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, symmetric_matrix
 from rbmnotes.model.continuous import check_fields
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
@@ -18,8 +19,8 @@ from rbmnotes.model.proximal_rows import LANES, solve_rows
 from rbmnotes.model.tilted import law_arrays
 
 
-@dataclass(frozen=True)
-class ProximalMap:
+@dataclass(frozen=True, eq=False)
+class ProximalMap(Frozen):
     r"""The proximal map at a batch of fields.
 
     Attributes

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import quad
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
     finite_real,
@@ -19,8 +20,8 @@ from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardise
 from rbmnotes.model.rbm import RBM
 
 
-@dataclass(frozen=True)
-class SpikedData:
+@dataclass(frozen=True, eq=False)
+class SpikedData(Frozen):
     r"""One draw of a :class:`SpikedModel`.
 
     Attributes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
     finite_real,
@@ -23,8 +24,8 @@ MAX_SUM = 1e7
 """Most terms of an average over the noise."""
 
 
-@dataclass(frozen=True)
-class BayesPairEvolution:
+@dataclass(frozen=True, eq=False)
+class BayesPairEvolution(Frozen):
     r"""Order parameters of two estimates of two signals.
 
     Attributes

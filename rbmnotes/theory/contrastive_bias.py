@@ -199,7 +199,7 @@ def contrastive_fixed_point(
     likelihood = fixed_point(alpha, snr, hidden, prior_u)
     if not likelihood.converged:
         return _not_found(f"the likelihood has no such fixed point: {likelihood.message}")
-    if likelihood.V > (1.0 - CLOSEST) * response_bound(hidden):
+    if (1.0 - CLOSEST) * response_bound(hidden) < likelihood.V:
         return _not_found(f"the response of the likelihood, {likelihood.V:.6g}, is at its bound")
 
     def follow(state):

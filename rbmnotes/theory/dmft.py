@@ -31,6 +31,7 @@ from numba import get_num_threads
 from scipy.linalg import solve_triangular
 from scipy.stats import qmc
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
     finite_real,
@@ -51,8 +52,8 @@ LARGEST_OVERLAP = 1e8
 """Self overlap above which training counts as diverged."""
 
 
-@dataclass(frozen=True)
-class DMFT:
+@dataclass(frozen=True, eq=False)
+class DMFT(Frozen):
     r"""Order parameters along training, the start first: means over independent solves.
 
     Attributes

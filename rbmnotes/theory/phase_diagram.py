@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import RATIOS, finite_real, not_negative, positive, signal_strength
 from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.objective import eta2_moments
@@ -23,8 +24,8 @@ POINTS = 25
 """Points at which the curve is traced before its crossings are solved for."""
 
 
-@dataclass(frozen=True)
-class Branch:
+@dataclass(frozen=True, eq=False)
+class Branch(Frozen):
     r"""States that a continuous change of the parameters joins, where it exists.
 
     Attributes

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root as find_root
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
     finite_real,
@@ -26,8 +27,8 @@ from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.quadrature import field_averages
 
 
-@dataclass(frozen=True)
-class StateEvolution:
+@dataclass(frozen=True, eq=False)
+class StateEvolution(Frozen):
     r"""Order parameters along state evolution, the start first.
 
     Attributes

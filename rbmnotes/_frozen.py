@@ -11,23 +11,20 @@ class Frozen:
     """Base of a ``dataclass(frozen=True, eq=False)``."""
 
     def __post_init__(self):
-        for name, value in self._items():
+        values = vars(self)
+        for name, value in values.items():
             if isinstance(value, np.ndarray):
-                view = value.view()
-                view.flags.writeable = False
-                object.__setattr__(self, name, view)
-
-    def _items(self):
-        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+                values[name] = value.view()
+                values[name].flags.writeable = False
 
     def __eq__(self, other):
         if type(other) is not type(self):
             return NotImplemented
-        pairs = zip(self._items(), other._items(), strict=True)
-        return all(_same(ours, theirs) for (_, ours), (_, theirs) in pairs)
+        names = [field.name for field in fields(self)]
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
 
     def __hash__(self):
-        return hash((type(self), *(_key(value) for _, value in self._items())))
+        return hash((type(self), *(_key(getattr(self, field.name)) for field in fields(self))))
 
 
 def _same(ours, theirs):

@@ -32,15 +32,12 @@ def finite_real(
     except OverflowError:  # an integer or a fraction too large for a float
         number = math.inf
     if not (math.isfinite(number) and number > above and at_least <= number <= at_most):
-        bounds = (
-            *(() if np.isneginf(above) else (f"greater than {above:g}",)),
-            *(() if np.isneginf(at_least) else (f"of at least {at_least:g}",)),
-            *(() if np.isposinf(at_most) else (f"of at most {at_most:g}",)),
-        )
-        raise ValueError(
-            f"{name} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}; "
-            f"got {value!r}"
-        )
+        bound = "" if np.isneginf(above) else f" greater than {above:g}"
+        if np.isfinite(at_least):
+            bound = f" from {at_least:g}"
+        if np.isfinite(at_most):
+            bound += f" to {at_most:g}" if bound else f" up to {at_most:g}"
+        raise ValueError(f"{name} must be a finite number{bound}; got {value!r}")
     return number
 
 

@@ -15,10 +15,12 @@ LARGEST_STRENGTH = 100.0
 """Largest signal strength that they take: their grids grow with it."""
 
 
-def positive_integer(value, name: str, minimum: int = 1) -> int:
-    """Return `value` as an ``int``, or raise if it is not an integer of at least `minimum`."""
+def positive_integer(value, name: str, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
+    """Return `value` as an ``int``, or raise if it is not an integer in the range."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}; got {value!r}")
+    if value > maximum:
+        raise ValueError(f"{name} must be an integer of at most {maximum}; got {value!r}")
     return int(value)
 
 
@@ -84,6 +86,14 @@ def _check_shape(array, name, shape):
         raise ValueError(f"{name} must have shape {expected}; got {array.shape}")
 
 
+def number_or_vector(value, name: str, length: int) -> np.ndarray:
+    """Return a number or a vector of the given length as an array, or raise."""
+    array = real_values(value, name)
+    if array.ndim > 0:
+        _check_shape(array, name, (length,))
+    return array
+
+
 def square_matrix(value, name: str, k: int | None = None) -> np.ndarray:
     """Return `value` as a ``float64`` matrix (k, k), or raise if it is not one or not finite."""
     matrix = finite_array(value, name, (k, k)).astype(np.float64, copy=False)
@@ -122,6 +132,11 @@ def positive(value, name: str):
     if np.any(array < 1.0 / HUGE):
         raise ValueError(f"{name} must be positive, {1.0 / HUGE:g} or more; got {value!r}")
     return array
+
+
+def number_or_array(value):
+    """Return a ``float`` in place of an array without axes."""
+    return float(value) if np.ndim(value) == 0 else value
 
 
 def random_generator(rng) -> np.random.Generator:

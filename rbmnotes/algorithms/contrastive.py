@@ -85,7 +85,9 @@ def contrastive_divergence(
     -----
     Two products with $X$ and the drawing of $Jnd$ signs an iteration; Gaussian visible units are
     not drawn, only what the weights see of them, exactly in law. Memory of a few $n\times k$ and
-    $d\times k$ arrays next to the data. The result does not depend on the number of threads.
+    $d\times k$ arrays next to the data. The draws and sums of the chains do not depend on the
+    number of threads; products with $X$ are left to BLAS, whose threads may change the last digits
+    of a result.
     """
     learning_rate = finite_real(not_negative(learning_rate, "learning_rate"), "learning_rate")
     batch_fraction = finite_real(batch_fraction, "batch_fraction", above=0.0)

@@ -14,6 +14,7 @@ from rbmnotes._validation import (
     finite_array,
     finite_real,
     not_negative,
+    number_or_array,
     positive,
     positive_integer,
     real_values,
@@ -126,7 +127,7 @@ def linear_overlaps(
     ValueError
         If an argument is out of range or shapes do not match.
     """
-    snr, d = _strengths(snr), positive_integer(d, "d")
+    snr, d = _strengths(snr), positive_integer(d, "d", maximum=2**63)
     starts = finite_array(starts, "starts", (None, len(snr), None))
     if starts.shape[2] < len(snr):
         raise ValueError(f"starts must have as many units as signals or more; got {starts.shape}")
@@ -183,7 +184,7 @@ def leading_time(alpha: float, snr, learning_rate: float, d):
     edge = np.log1p(learning_rate * (1.0 + 2.0 * np.sqrt(alpha)))
     rate = np.log1p(learning_rate * (outlier_eigenvalue(alpha, snr) - alpha)) - edge
     above = snr > bbp_snr(alpha)
-    return np.where(above, 0.5 * np.log(d) / np.where(above, rate, 1.0), np.inf)[()]
+    return number_or_array(np.where(above, 0.5 * np.log(d) / np.where(above, rate, 1.0), np.inf))
 
 
 def amp_gain(alpha: float, snr: float, hidden: Prior = Rademacher()) -> tuple[float, float]:
@@ -260,7 +261,7 @@ def emergence_time(overlaps, times=None, level: float = LEVEL) -> np.ndarray:
     low = _log_odds(np.take_along_axis(overlaps, last[None], axis=0)[0])
     share = (_log_odds(level) - low) / np.where(first > 0, high - low, 1.0)
     crossing = times[last] + np.where(first > 0, share, 0.0) * (times[first] - times[last])
-    return np.where(above.any(axis=0), crossing, np.inf)[()]
+    return number_or_array(np.where(above.any(axis=0), crossing, np.inf))
 
 
 def _log_odds(overlap):

@@ -59,10 +59,9 @@ def gibbs_rate(Q, hidden: Prior = Rademacher()) -> float:
     """
     if not isinstance(hidden, Discrete):
         raise ValueError(f"hidden must have a finite support; got {hidden!r}")
-    shape = np.shape(Q)
-    if shape not in ((1, 1), (2, 2)):
-        raise ValueError(f"Q must be a matrix of one or two units; got shape {shape}")
-    Q = symmetric_matrix(Q, "Q", len(Q))
+    Q = symmetric_matrix(Q, "Q")
+    if len(Q) > 2:
+        raise ValueError(f"Q must be a matrix of one or two units; got shape {Q.shape}")
     if np.linalg.eigvalsh(Q)[0] <= 0:
         raise ValueError("Q must be positive definite")
     if len(hidden.support) ** len(Q) > MAX_STATES:

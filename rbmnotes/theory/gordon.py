@@ -22,7 +22,8 @@ import numpy as np
 from rbmnotes._validation import finite_real, sample_ratio, signal_strength
 from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior, check_standardised
+from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised
+from rbmnotes.model.proximal import response_bound
 from rbmnotes.theory.moreau import MAX_SIZE, FieldLaw
 
 
@@ -120,7 +121,7 @@ def gradient(state, alpha, snr, hidden, prior_u):
 def check_problem(alpha, snr, hidden, prior_u):
     """Check and return what the potential depends on beside the state."""
     alpha, snr = sample_ratio(alpha), signal_strength(snr)
-    check_prior(hidden, "hidden")
+    response_bound(hidden)  # there is none for a unit that is constant
     check_precision(check_standardised(prior_u, "prior_u"), snr**2, "snr")
     return alpha, snr, hidden, prior_u
 

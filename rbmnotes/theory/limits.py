@@ -11,6 +11,7 @@ import numpy as np
 from rbmnotes._validation import (
     finite_real,
     not_negative,
+    number_or_array,
     positive,
     positive_integer,
     random_generator,
@@ -38,7 +39,7 @@ def bbp_snr(alpha):
     -------
     float or array
     """
-    return positive(alpha, "alpha") ** -0.25
+    return number_or_array(positive(alpha, "alpha") ** -0.25)
 
 
 def pca_overlap(alpha, snr, of: str = "w"):
@@ -73,7 +74,7 @@ def pca_overlap(alpha, snr, of: str = "w"):
     linear = snr**2 if of == "w" else alpha * snr**2
     recovered = strength > 1.0
     ratio = (strength - 1.0) / np.where(recovered, strength + linear, 1.0)
-    return np.sqrt(np.where(recovered, ratio, 0.0))[()]
+    return number_or_array(np.sqrt(np.where(recovered, ratio, 0.0)))
 
 
 def outlier_eigenvalue(alpha, snr):
@@ -95,7 +96,7 @@ def outlier_eigenvalue(alpha, snr):
     """
     alpha, snr = positive(alpha, "alpha"), not_negative(snr, "snr")
     strength = np.maximum(snr**2, alpha**-0.5)
-    return ((1.0 + strength) * (alpha + 1.0 / strength))[()]
+    return number_or_array((1.0 + strength) * (alpha + 1.0 / strength))
 
 
 def marchenko_pastur_density(x, alpha):
@@ -118,7 +119,7 @@ def marchenko_pastur_density(x, alpha):
     lower, upper = (1.0 - np.sqrt(alpha)) ** 2, (1.0 + np.sqrt(alpha)) ** 2
     inside = (x > lower) & (x < upper)
     body = np.sqrt(np.where(inside, (upper - x) * (x - lower), 0.0))
-    return body / (2.0 * np.pi * np.where(inside, x, 1.0))
+    return number_or_array(body / (2.0 * np.pi * np.where(inside, x, 1.0)))
 
 
 def haar_overlap(r: int, n_samples: int = 20_000, rng=0) -> tuple[float, float]:
@@ -149,7 +150,7 @@ def haar_overlap(r: int, n_samples: int = 20_000, rng=0) -> tuple[float, float]:
     """
     r, n_samples = _check_draws(r, n_samples)
     if r <= 2:
-        return (1.0 if r == 1 else 2.0 * np.sqrt(2.0) / np.pi), 0.0
+        return (1.0 if r == 1 else float(2.0 * np.sqrt(2.0) / np.pi)), 0.0
     matrices = random_generator(rng).standard_normal((n_samples, r, r))
     return _mean_matched_overlap(np.linalg.qr(matrices)[0])
 

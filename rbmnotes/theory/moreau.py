@@ -24,7 +24,6 @@ from rbmnotes.model.priors import (
     Gaussian,
     Prior,
     Rademacher,
-    check_prior,
     check_standardised,
 )
 from rbmnotes.model.proximal import response_bound
@@ -264,7 +263,7 @@ def moreau_average(
         for value, name in ((q, "q"), (V, "V"))
     )
     snr = signal_strength(snr)
-    check_prior(hidden, "hidden")
+    response_bound(hidden)  # there is none for a unit that is constant
     check_standardised(prior_u, "prior_u")
     if isinstance(hidden, Gaussian) and V >= 1.0:
         raise ValueError(f"V must be below one for Gaussian hidden units; got {V!r}")

@@ -24,7 +24,7 @@ from scipy.optimize import root as find_root
 
 from rbmnotes._validation import sample_ratio
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Gaussian, Prior, check_prior, check_standardised
+from rbmnotes.model.priors import Gaussian, Prior, check_standardised
 from rbmnotes.model.proximal import response_bound
 from rbmnotes.theory.moreau import FieldLaw
 
@@ -63,7 +63,7 @@ class SolutionCurve:
 
     def __post_init__(self):
         object.__setattr__(self, "alpha", sample_ratio(self.alpha))
-        check_prior(self.hidden, "hidden")
+        response_bound(self.hidden)  # there is none for a unit that is constant
         check_standardised(self.prior_u, "prior_u")
 
     def law(self, signal: float, q: float) -> FieldLaw:

@@ -68,7 +68,7 @@ def pca_overlap(alpha, snr, of: str = "w"):
         If `alpha` is not positive, `snr` is negative, or `of` is neither ``"w"`` nor ``"u"``.
     """
     alpha, snr = positive(alpha, "alpha"), not_negative(snr, "snr")
-    if of not in ("w", "u"):
+    if not isinstance(of, str) or of not in ("w", "u"):
         raise ValueError(f'of must be "w" or "u"; got {of!r}')
     strength = alpha * snr**4
     linear = snr**2 if of == "w" else alpha * snr**2

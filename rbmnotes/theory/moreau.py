@@ -205,14 +205,15 @@ def proximal_jumps(V: float, hidden: Discrete) -> list[float]:
     reach = hidden.saturation + V * diameter
     count = np.ceil(2.0 * reach * diameter / 0.15)
     if count > MAX_POINTS / 8:
-        raise ValueError(f"V must be smaller to find the jumps of the proximal map; got {V:.3g}")
+        raise ValueError(f"V, or gamma / tau, must be smaller; got {V:.3g}")
     z = np.linspace(-reach, reach, int(count))
-    curve = 0.5 * z**2 - V * hidden.log_mgf(z)
+    law = law_arrays(hidden)
+    curve = 0.5 * z**2 - V * tabulate(z, *law)[2]
     hull = np.sort(ConvexHull(np.column_stack([z, curve])).vertices)
 
     def mismatch(pair):
-        omega = pair - V * hidden.tilted_mean(pair)
-        F = 0.5 * pair**2 - V * hidden.log_mgf(pair)
+        g, _, eta1 = tabulate(pair, *law)
+        omega, F = pair - V * g, 0.5 * pair**2 - V * eta1
         return omega[1] - omega[0], F[1] - F[0] - omega[0] * (pair[1] - pair[0])
 
     jumps = []

@@ -30,6 +30,8 @@ from rbmnotes.theory.moreau import FieldLaw
 
 LARGEST_SIGNAL = 1e4
 """Where the search along the curve gives up."""
+ROUND_OFF = 1e-12
+"""Excess that counts as zero; for signs at a sample ratio of one it tends to zero."""
 SMALLEST_LOG_NORM = -16.0
 """Where the search for a positive q gives up, below the logarithm of a bound to it."""
 
@@ -72,7 +74,7 @@ class SolutionCurve:
 
     def in_range(self, signal: float) -> bool:
         """Whether the curve has a state there with $V$ below its bound."""
-        return self._excess_at_end(signal) < 0.0
+        return self._excess_at_end(signal) < -ROUND_OFF
 
     def point(self, signal: float) -> CurvePoint:
         """Return the state at `signal`; the one at the bound of V if there is none in range."""

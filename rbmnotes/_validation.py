@@ -28,6 +28,7 @@ def finite_real(
     value, name: str, above: float = -np.inf, at_least: float = -np.inf, at_most: float = np.inf
 ) -> float:
     """Return `value` as a ``float``, or raise if it is not a finite real number in the range."""
+    value = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     try:
         number = float(value) if real else math.nan
@@ -50,7 +51,12 @@ def sample_ratio(value, name: str = "alpha") -> float:
 
 def signal_strength(value, name: str = "snr") -> float:
     """Return a signal strength in the range that the solvers of the theory take."""
-    return finite_real(not_negative(value, name), name, at_most=LARGEST_STRENGTH)
+    return finite_real(value, name, at_least=0.0, at_most=LARGEST_STRENGTH)
+
+
+def positive_real(value, name: str) -> float:
+    """Return a positive number of which powers are floating-point numbers, or raise."""
+    return finite_real(value, name, at_least=1.0 / HUGE, at_most=HUGE)
 
 
 def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
@@ -116,21 +122,21 @@ def real_values(value, name: str) -> np.ndarray:
     return finite_array(value, name).astype(np.float64, copy=False)
 
 
-def not_negative(value, name: str):
-    """Return a number or an array of them, or raise if one is negative or above ``HUGE``."""
+def not_negative(value, name: str, largest: float = HUGE):
+    """Return a number or an array of them, or raise if one is negative or above `largest`."""
     array = real_values(value, name)
     if np.any(array < 0):
         raise ValueError(f"{name} must not be negative; got {value!r}")
-    if np.any(array > HUGE):
-        raise ValueError(f"{name} must be at most {HUGE:g}; got {value!r}")
+    if np.any(array > largest):
+        raise ValueError(f"{name} must be at most {largest:g}; got {value!r}")
     return array[()]
 
 
-def positive(value, name: str):
-    """Return a number or an array of them, or raise if one is not from ``1 / HUGE`` to ``HUGE``."""
-    array = not_negative(value, name)
-    if np.any(array < 1.0 / HUGE):
-        raise ValueError(f"{name} must be positive, {1.0 / HUGE:g} or more; got {value!r}")
+def positive(value, name: str, largest: float = HUGE):
+    """Return a number or an array of them, or raise unless from ``1 / largest`` to `largest`."""
+    array = not_negative(value, name, largest)
+    if np.any(array < 1.0 / largest):
+        raise ValueError(f"{name} must be positive, {1.0 / largest:g} or more; got {value!r}")
     return array
 
 

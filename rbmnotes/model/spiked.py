@@ -11,10 +11,9 @@ from scipy.integrate import quad
 from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
-    finite_real,
     not_negative,
-    positive,
     positive_integer,
+    positive_real,
     random_generator,
 )
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised
@@ -73,7 +72,7 @@ class SpikedModel:
     channel: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "alpha", finite_real(positive(self.alpha, "alpha"), "alpha"))
+        object.__setattr__(self, "alpha", positive_real(self.alpha, "alpha"))
         snr = finite_array(np.atleast_1d(not_negative(self.snr, "snr")), "snr", (None,))
         object.__setattr__(self, "snr", tuple(snr.tolist()))
         check_standardised(self.prior_u, "prior_u")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from rbmnotes._validation import finite_real, not_negative, positive
+from rbmnotes._validation import HUGE, finite_real, positive_real
 from rbmnotes.model.continuous import Continuous, check_precision
 from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_standardised
 
@@ -49,8 +49,8 @@ def bayes_overlap(
         If an argument is out of range or a prior is not standardised; for a prior with a density
         also if its points do not resolve a channel of such strength.
     """
-    alpha = finite_real(positive(alpha, "alpha"), "alpha")
-    snr = finite_real(not_negative(snr, "snr"), "snr")
+    alpha = positive_real(alpha, "alpha")
+    snr = finite_real(snr, "snr", at_least=0.0, at_most=HUGE)
     check_precision(check_standardised(prior_u, "prior_u"), snr**2, "snr")
     check_precision(check_standardised(prior_w, "prior_w"), alpha * snr**2, "snr")
 

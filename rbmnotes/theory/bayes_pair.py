@@ -9,9 +9,8 @@ import numpy as np
 from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
-    finite_real,
-    positive,
     positive_integer,
+    positive_real,
     symmetric_matrix,
 )
 from rbmnotes.model.continuous import check_precision
@@ -82,8 +81,8 @@ def bayes_pair_evolution(
     ValueError
         If an argument is out of range or shapes do not match.
     """
-    alpha = finite_real(positive(alpha, "alpha"), "alpha")
-    snr = finite_real(positive(snr, "snr"), "snr")
+    alpha = positive_real(alpha, "alpha")
+    snr = positive_real(snr, "snr")
     M, Q = finite_array(M, "M", (2, 2)), symmetric_matrix(Q, "Q", 2)
     if np.linalg.eigvalsh(Q)[0] < -1e-10:
         raise ValueError(f"Q must be positive semidefinite; got {Q.tolist()}")

@@ -11,13 +11,16 @@ import numpy as np
 from scipy.special import logsumexp
 
 from rbmnotes._validation import (
+    HUGE,
     finite_array,
     finite_real,
     not_negative,
     number_or_array,
     positive,
     positive_integer,
+    positive_real,
     real_values,
+    sample_ratio,
 )
 from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.theory.limits import bbp_snr, outlier_eigenvalue, pca_overlap
@@ -127,7 +130,7 @@ def linear_overlaps(
     ValueError
         If an argument is out of range or shapes do not match.
     """
-    snr, d = _strengths(snr), positive_integer(d, "d", maximum=2**63)
+    snr, d = _strengths(snr), positive_integer(d, "d", maximum=10**300)
     starts = finite_array(starts, "starts", (None, len(snr), None))
     if starts.shape[2] < len(snr):
         raise ValueError(f"starts must have as many units as signals or more; got {starts.shape}")
@@ -180,7 +183,7 @@ def leading_time(alpha: float, snr, learning_rate: float, d):
         If an argument is out of range.
     """
     alpha, learning_rate, _ = _check(alpha, learning_rate, [0.0])
-    snr, d = positive(snr, "snr"), positive(d, "d")
+    snr, d = positive(snr, "snr"), positive(d, "d", largest=1e300)
     edge = np.log1p(learning_rate * (1.0 + 2.0 * np.sqrt(alpha)))
     rate = np.log1p(learning_rate * (outlier_eigenvalue(alpha, snr) - alpha)) - edge
     above = snr > bbp_snr(alpha)
@@ -212,8 +215,7 @@ def amp_gain(alpha: float, snr: float, hidden: Prior = Rademacher()) -> tuple[fl
     ValueError
         If an argument is out of range.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(snr, "snr", above=0.0)
+    alpha, snr = sample_ratio(alpha), finite_real(snr, "snr", above=0.0, at_most=HUGE)
     return alpha * snr**4, (snr / finite_norm_threshold(alpha, hidden)) ** 4
 
 
@@ -270,8 +272,8 @@ def _log_odds(overlap):
 
 
 def _check(alpha, learning_rate, times):
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    learning_rate = finite_real(learning_rate, "learning_rate", above=0.0)
+    alpha = positive_real(alpha, "alpha")
+    learning_rate = positive_real(learning_rate, "learning_rate")
     return alpha, learning_rate, finite_array(not_negative(times, "times"), "times", (None,))
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from rbmnotes._validation import (
+    HUGE,
     finite_real,
     not_negative,
     number_or_array,
     positive,
     positive_integer,
+    positive_real,
     random_generator,
     real_values,
 )
@@ -115,7 +117,7 @@ def marchenko_pastur_density(x, alpha):
     -------
     array
     """
-    x, alpha = real_values(x, "x"), finite_real(positive(alpha, "alpha"), "alpha")
+    x, alpha = real_values(x, "x"), positive_real(alpha, "alpha")
     lower, upper = (1.0 - np.sqrt(alpha)) ** 2, (1.0 + np.sqrt(alpha)) ** 2
     inside = (x > lower) & (x < upper)
     body = np.sqrt(np.where(inside, (upper - x) * (x - lower), 0.0))
@@ -200,8 +202,8 @@ def equal_snr_pca_overlap(
     ValueError
         If an argument is out of range or a prior is not standardised.
     """
-    alpha = finite_real(positive(alpha, "alpha"), "alpha")
-    snr = finite_real(not_negative(snr, "snr"), "snr")
+    alpha = positive_real(alpha, "alpha")
+    snr = finite_real(snr, "snr", at_least=0.0, at_most=HUGE)
     r, n_samples = _check_draws(r, n_samples)
     check_standardised(prior_u, "prior_u")
     check_standardised(prior_w, "prior_w")

@@ -144,7 +144,7 @@ class FieldLaw:
         resolution = min(resolution, 0.4)
         step = min(0.25 * np.sqrt(self.q), resolution / self._diameter)
         if high - low > MAX_UNIFORM * step:
-            return self._with_moments(*self._panels([low, high], 0.5 * resolution))
+            return self._with_moments(*self._panels([low, high], 0.25 * resolution))
         z = np.linspace(low, high, int(np.ceil((high - low) / step)) + 1)
         return self._with_moments(z, np.full(len(z), z[1] - z[0]))
 

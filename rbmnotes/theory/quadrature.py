@@ -17,7 +17,7 @@ from numba import njit
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from rbmnotes.model.continuous import check_fields
+from rbmnotes.model.continuous import Continuous, check_fields
 from rbmnotes.model.multiplier import square_root
 from rbmnotes.model.priors import Gaussian, Prior
 from rbmnotes.model.proximal import proximal_map, response_bound
@@ -27,7 +27,7 @@ WIDTH = 9.0
 """Half width of the grid, in standard deviations of the field."""
 POINTS_ONE = 321
 POINTS_TWO = 161
-MAX_POINTS = 2**18
+MAX_POINTS = 2**20
 MAX_POINTS_TWO = 2**11
 MAX_WORK = 2**28
 """Largest number of latent states times grid points."""
@@ -170,10 +170,20 @@ def line_grid(mean, variance, V, hidden):
     # near the bound 1 / (1 - V eta1'') has a peak as wide as the root of the distance to it
     distance = max(1.0 - V / response_bound(hidden), CLOSEST)
     resolution = min(0.25, 0.5 * np.sqrt(distance))  # step over the diameter of the support
-    # where the most count, the law is so wide that the peak, near zero, weighs nothing
+    if not _meets_peak(mean, variance, V, hidden):
+        resolution = 0.25
     count = min(np.ceil((high - low) * diameter / resolution), MAX_POINTS)
     check_fields(hidden, (low, high))
     return low, high, max(POINTS_ONE, int(count))
+
+
+def _meets_peak(mean, variance, V, hidden):
+    r"""Whether the field comes near where $\eta_1''$ is large, with more than 1e-16 of its law."""
+    if abs(mean) < 8.5 * np.sqrt(variance) or isinstance(hidden, Continuous):
+        return True
+    place = np.ptp(np.log(hidden.probabilities)) / np.diff(hidden.support).min()
+    shift = V * max(abs(point) for point in hidden.support)
+    return abs(mean) < 8.5 * np.sqrt(variance) + place + shift
 
 
 def _grid_averages(components, covariance, V, hidden):

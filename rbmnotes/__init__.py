@@ -19,6 +19,7 @@ from rbmnotes.algorithms.pca import PCAResult, pca
 from rbmnotes.algorithms.rbm_training import RBMTraining
 from rbmnotes.algorithms.starts import independent_start, informed_start, spectral_start
 from rbmnotes.datasets.fashion_mnist import FashionMNIST, fashion_mnist
+from rbmnotes.model.continuous import Continuous
 from rbmnotes.model.multiplier import MultiplierStep, multiplier_step
 from rbmnotes.model.objective import (
     Gradient,
@@ -43,6 +44,7 @@ from rbmnotes.theory.bayes import (
     bayes_log_evidence,
     bayes_state_evolution,
 )
+from rbmnotes.theory.bayes_limit import bayes_overlap
 from rbmnotes.theory.bayes_pair import (
     BayesPairEvolution,
     BayesStageEvolution,
@@ -60,7 +62,6 @@ from rbmnotes.theory.emergence import (
 from rbmnotes.theory.gibbs_rate import gibbs_rate
 from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
-    bayes_overlap,
     bbp_snr,
     marchenko_pastur_density,
     outlier_eigenvalue,
@@ -99,6 +100,7 @@ __all__ = [
     "BayesStateEvolution",
     "Bernoulli",
     "Branch",
+    "Continuous",
     "ContrastivePoint",
     "DecimationResult",
     "DescentHistory",

@@ -2,25 +2,61 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 
 import numpy as np
 
+HUGE = 1e50
+"""Largest strength, ratio or rate: powers of it are still floating-point numbers."""
+RATIOS = (0.01, 1e5)
+"""Sample ratios that the solvers of the theory take."""
+LARGEST_STRENGTH = 100.0
+"""Largest signal strength that they take: their grids grow with it."""
 
-def positive_integer(value, name: str, minimum: int = 1) -> int:
-    """Return `value` as an ``int``, or raise if it is not an integer of at least `minimum`."""
+
+def positive_integer(value, name: str, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
+    """Return `value` as an ``int``, or raise if it is not an integer in the range."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}; got {value!r}")
+    if value > maximum:
+        raise ValueError(f"{name} must be an integer of at most {maximum}; got {value!r}")
     return int(value)
 
 
-def finite_real(value, name: str, above: float = -np.inf) -> float:
-    """Return `value` as a ``float``, or raise if it is not a finite real number above `above`."""
+def finite_real(
+    value, name: str, above: float = -np.inf, at_least: float = -np.inf, at_most: float = np.inf
+) -> float:
+    """Return `value` as a ``float``, or raise if it is not a finite real number in the range."""
+    value = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not np.isfinite(value) or value <= above:
+    try:
+        number = float(value) if real else math.nan
+    except OverflowError:  # an integer or a fraction too large for a float
+        number = math.inf
+    if not (math.isfinite(number) and number > above and at_least <= number <= at_most):
         bound = "" if np.isneginf(above) else f" greater than {above:g}"
+        if np.isfinite(at_least):
+            bound = f" from {at_least:g}"
+        if np.isfinite(at_most):
+            bound += f" to {at_most:g}" if bound else f" up to {at_most:g}"
         raise ValueError(f"{name} must be a finite number{bound}; got {value!r}")
-    return float(value)
+    return number
+
+
+def sample_ratio(value, name: str = "alpha") -> float:
+    """Return a sample ratio in the range that the solvers of the theory take."""
+    return finite_real(value, name, at_least=RATIOS[0], at_most=RATIOS[1])
+
+
+def signal_strength(value, name: str = "snr") -> float:
+    """Return a signal strength in the range that the solvers of the theory take."""
+    return finite_real(value, name, at_least=0.0, at_most=LARGEST_STRENGTH)
+
+
+def positive_real(value, name: str) -> float:
+    """Return a positive number of which powers are floating-point numbers, or raise."""
+    return finite_real(value, name, at_least=1.0 / HUGE, at_most=HUGE)
 
 
 def proper_share(value, name: str) -> float:
@@ -37,14 +73,16 @@ def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) 
     In `shape`, ``None`` stands for any positive size; without it every shape will do. A
     ``float32`` array stays one; everything else becomes ``float64``.
     """
+    masked = np.ma.isMaskedArray(value) and np.any(np.ma.getmaskarray(value))
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} must be an array of real numbers; got {value!r}") from error
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiu" or masked:
         raise ValueError(f"{name} must be an array of real numbers; got {value!r}")
     if array.dtype != np.float32:
-        array = array.astype(np.float64, copy=False)
+        with np.errstate(over="ignore"):  # an extended precision number out of range: infinite
+            array = array.astype(np.float64, copy=False)
     if shape is not None:
         _check_shape(array, name, shape)
     if not np.all(np.isfinite(array)):
@@ -60,6 +98,14 @@ def _check_shape(array, name, shape):
     if not matches:
         expected = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
         raise ValueError(f"{name} must have shape {expected}; got {array.shape}")
+
+
+def number_or_vector(value, name: str, length: int) -> np.ndarray:
+    """Return a number or a vector of the given length as an array, or raise."""
+    array = real_values(value, name)
+    if array.ndim > 0:
+        _check_shape(array, name, (length,))
+    return array
 
 
 def square_matrix(value, name: str, k: int | None = None) -> np.ndarray:
@@ -84,20 +130,27 @@ def real_values(value, name: str) -> np.ndarray:
     return finite_array(value, name).astype(np.float64, copy=False)
 
 
-def not_negative(value, name: str):
-    """Return a number or an array of them, or raise if one is negative or not finite."""
+def not_negative(value, name: str, largest: float = HUGE):
+    """Return a number or an array of them, or raise if one is negative or above `largest`."""
     array = real_values(value, name)
     if np.any(array < 0):
         raise ValueError(f"{name} must not be negative; got {value!r}")
+    if np.any(array > largest):
+        raise ValueError(f"{name} must be at most {largest:g}; got {value!r}")
     return array[()]
 
 
-def positive(value, name: str):
-    """Return a number or an array of them, or raise if one is not positive or not finite."""
-    array = real_values(value, name)
-    if np.any(array <= 0):
-        raise ValueError(f"{name} must be positive; got {value!r}")
-    return array[()]
+def positive(value, name: str, largest: float = HUGE):
+    """Return a number or an array of them, or raise unless from ``1 / largest`` to `largest`."""
+    array = not_negative(value, name, largest)
+    if np.any(array < 1.0 / largest):
+        raise ValueError(f"{name} must be positive, {1.0 / largest:g} or more; got {value!r}")
+    return array
+
+
+def number_or_array(value):
+    """Return a ``float`` in place of an array without axes."""
+    return float(value) if np.ndim(value) == 0 else value
 
 
 def random_generator(rng) -> np.random.Generator:

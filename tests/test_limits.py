@@ -18,7 +18,7 @@ from rbmnotes import (
     pca,
     pca_overlap,
 )
-from rbmnotes.theory.limits import posterior_overlap
+from rbmnotes.theory.bayes_limit import posterior_overlap
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))

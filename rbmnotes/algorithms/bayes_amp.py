@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, finite_real, positive_integer
 from rbmnotes.algorithms.starts import random_start, spectral_start
 from rbmnotes.model.posterior import check_row_states, row_posteriors
@@ -19,8 +20,8 @@ Small, so that the iteration is the power method until a signal emerges.
 """
 
 
-@dataclass(frozen=True)
-class BayesAMPHistory:
+@dataclass(frozen=True, eq=False)
+class BayesAMPHistory(Frozen):
     r"""Order parameters along a run of :func:`bayes_amp`.
 
     Attributes
@@ -41,8 +42,8 @@ class BayesAMPHistory:
     score: np.ndarray
 
 
-@dataclass(frozen=True)
-class BayesAMPResult:
+@dataclass(frozen=True, eq=False)
+class BayesAMPResult(Frozen):
     r"""Outcome of :func:`bayes_amp`.
 
     Attributes

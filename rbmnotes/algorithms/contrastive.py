@@ -10,7 +10,7 @@ from rbmnotes._validation import (
 )
 from rbmnotes.algorithms.gibbs_chains import negative_phase
 from rbmnotes.algorithms.training_loop import DescentResult, Evaluation, evaluate, run_training
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher
+from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
 
 
 def contrastive_divergence(
@@ -85,13 +85,15 @@ def contrastive_divergence(
     -----
     Two products with $X$ and the drawing of $Jnd$ signs an iteration; Gaussian visible units are
     not drawn, only what the weights see of them, exactly in law. Memory of a few $n\times k$ and
-    $d\times k$ arrays next to the data. The result does not depend on the number of threads.
+    $d\times k$ arrays next to the data. The draws and sums of the chains do not depend on the
+    number of threads; products with $X$ are left to BLAS, whose threads may change the last digits
+    of a result.
     """
     learning_rate = finite_real(not_negative(learning_rate, "learning_rate"), "learning_rate")
     batch_fraction = finite_real(batch_fraction, "batch_fraction", above=0.0)
     if batch_fraction > 1.0:
         raise ValueError(f"batch_fraction must be in (0, 1]; got {batch_fraction}")
-    if visible != Rademacher() and not isinstance(visible, Gaussian):
+    if not isinstance(visible, Gaussian) and check_prior(visible, "visible") != Rademacher():
         raise ValueError(f"visible must be Rademacher() or Gaussian(); got {visible!r}")
     if not isinstance(persistent, bool):
         raise ValueError(f"persistent must be true or false; got {persistent!r}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, positive_integer, random_generator
 from rbmnotes.algorithms.bayes_amp import BayesAMPResult, bayes_amp, check_data
 from rbmnotes.model.spiked import SpikedModel
@@ -14,8 +15,8 @@ SAME_SIGNAL = 0.5
 """Cosine between two estimates above which the later one counts as a repetition."""
 
 
-@dataclass(frozen=True)
-class DecimationResult:
+@dataclass(frozen=True, eq=False)
+class DecimationResult(Frozen):
     r"""Outcome of :func:`decimation_amp`; columns in the order of ``model.snr``.
 
     Attributes

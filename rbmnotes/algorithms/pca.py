@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import svds
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, positive_integer
 
 
-@dataclass(frozen=True)
-class PCAResult:
+@dataclass(frozen=True, eq=False)
+class PCAResult(Frozen):
     r"""Leading singular vectors of the data.
 
     Attributes

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, finite_real, not_negative, positive_integer
 from rbmnotes.model.hidden_sum import HiddenMoments
 from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments
@@ -21,8 +22,8 @@ LARGEST_OVERLAP = 1e8
 """Self overlap above which a run counts as diverged."""
 
 
-@dataclass(frozen=True)
-class DescentHistory:
+@dataclass(frozen=True, eq=False)
+class DescentHistory(Frozen):
     r"""Order parameters along a run, ``n_iter + 1`` entries, the start first.
 
     Attributes
@@ -46,8 +47,8 @@ class DescentHistory:
     weights: np.ndarray | None
 
 
-@dataclass(frozen=True)
-class DescentResult:
+@dataclass(frozen=True, eq=False)
+class DescentResult(Frozen):
     r"""Outcome of :func:`gradient_descent` or :func:`adam`.
 
     Attributes

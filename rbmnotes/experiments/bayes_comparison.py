@@ -17,7 +17,8 @@ from rbmnotes.experiments.equal_signals import ALPHA, PRIORS_W, matched_at
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.limits import bayes_overlap, pca_overlap
+from rbmnotes.theory.bayes_limit import bayes_overlap
+from rbmnotes.theory.limits import pca_overlap
 from rbmnotes.theory.pca_basis import equal_snr_pca_overlap
 
 SNR = {2: (0.8, 0.9, 1.0, 1.2, 1.6, 2.0), 10: (0.9, 1.0, 1.2, 1.6, 2.0)}

@@ -17,7 +17,7 @@ from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian, Rademacher
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.bayes import BayesStateEvolution, bayes_log_evidence, bayes_state_evolution
-from rbmnotes.theory.limits import bayes_overlap
+from rbmnotes.theory.bayes_limit import bayes_overlap
 
 ALPHA = 4.0
 LAWS = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}

@@ -19,7 +19,8 @@ from rbmnotes.model.objective import loss
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.limits import bayes_overlap, pca_overlap
+from rbmnotes.theory.bayes_limit import bayes_overlap
+from rbmnotes.theory.limits import pca_overlap
 from rbmnotes.theory.pca_basis import equal_snr_pca_overlap, haar_overlap
 from rbmnotes.theory.state_evolution import fixed_point
 

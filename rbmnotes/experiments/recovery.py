@@ -16,8 +16,9 @@ from rbmnotes.algorithms.starts import informed_start, random_start
 from rbmnotes.experiments.progress import progress
 from rbmnotes.model.order_parameters import matched_overlap, overlap
 from rbmnotes.model.spiked import SpikedModel
+from rbmnotes.theory.bayes_limit import bayes_overlap
 from rbmnotes.theory.dmft import dmft
-from rbmnotes.theory.limits import bayes_overlap, bbp_snr, pca_overlap
+from rbmnotes.theory.limits import bbp_snr, pca_overlap
 from rbmnotes.theory.state_evolution import fixed_point
 
 ALPHA = 4.0

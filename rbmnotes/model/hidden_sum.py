@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes.model.priors import Discrete, Prior, joint_states
 
 MAX_STATES = 2**26
+MAX_UNITS = 2**13
 
 
-@dataclass(frozen=True)
-class HiddenMoments:
+@dataclass(frozen=True, eq=False)
+class HiddenMoments(Frozen):
     r"""Moments of the hidden units under $P(h)\propto P_h(h)\,e^{\frac12h^\top Qh+f^\top h}$.
 
     Attributes
@@ -36,7 +38,9 @@ class HiddenMoments:
 
 
 def check_states(hidden: Prior, k: int, name: str) -> None:
-    """Raise, naming the argument that sets `k`, if there are too many states to sum over."""
+    """Raise, naming the argument that sets `k`, if there are too many units, or states of them."""
+    if k > MAX_UNITS:
+        raise ValueError(f"{name} must be at most {MAX_UNITS} hidden units; got {k}")
     if isinstance(hidden, Discrete) and len(hidden.support) ** k > MAX_STATES:
         raise ValueError(
             f"{name} must leave at most {MAX_STATES} hidden states to sum over; "

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, finite_real, symmetric_matrix
 from rbmnotes.model.hidden_sum import check_states, hidden_moments
-from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher
+from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior
 from rbmnotes.model.proximal import response_bound
 
 CAP = 0.95
@@ -19,8 +20,8 @@ SOLVED = 1e-12
 """Relative gradient at which the minimisation counts as solved."""
 
 
-@dataclass(frozen=True)
-class MultiplierStep:
+@dataclass(frozen=True, eq=False)
+class MultiplierStep(Frozen):
     r"""Solution of the $k\times k$ problem that one iteration of AMP or state evolution solves.
 
     Attributes
@@ -80,7 +81,7 @@ def multiplier_step(B, A, alpha: float, V, hidden: Prior = Rademacher()) -> Mult
     k = len(B)
     A, V = symmetric_matrix(A, "A", k), finite_array(V, "V", (k, k))
     alpha = finite_real(alpha, "alpha", above=0.0)
-    check_states(hidden, k, "B")
+    check_states(check_prior(hidden, "hidden"), k, "B")
     root = square_root(B, "B")
     bound = CAP * response_bound(hidden)
     failure = np.full((k, k), np.nan)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmnotes._validation import finite_array, real_values, square_matrix
+from rbmnotes._validation import finite_array, number_or_array, real_values, square_matrix
 from rbmnotes.model.hidden_sum import (
     HiddenMoments,
     check_states,
@@ -83,7 +83,7 @@ def eta1(z, hidden: Prior = Rademacher()) -> np.ndarray:
     ValueError
         If `z` is not finite or `hidden` is not a prior.
     """
-    return check_prior(hidden, "hidden").log_mgf(_fields(z)).sum(axis=-1)
+    return number_or_array(check_prior(hidden, "hidden").log_mgf(_fields(z)).sum(axis=-1))
 
 
 def eta1_gradient(z, hidden: Prior = Rademacher()) -> np.ndarray:

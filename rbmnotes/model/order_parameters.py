@@ -28,11 +28,17 @@ def overlap(W_star, W) -> np.ndarray:
     ValueError
         If the number of rows differs or a value is not finite.
     """
-    W_star = finite_array(W_star, "W_star", (None, None))
-    W = finite_array(W, "W", (len(W_star), None))
+    W_star = _scaled(finite_array(W_star, "W_star", (None, None)))
+    W = _scaled(finite_array(W, "W", (len(W_star), None)))
     norms = np.outer(np.linalg.norm(W_star, axis=0), np.linalg.norm(W, axis=0))
     products = W_star.T @ W
     return np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+
+
+def _scaled(W):
+    """Return the columns times powers of two, which keeps their digits, with entries below one."""
+    W = W.astype(np.float64, copy=False)
+    return np.ldexp(W, -np.frexp(np.abs(W).max(axis=0))[1])
 
 
 def matched_overlap(W_star, W) -> np.ndarray:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.priors import Discrete, Prior, joint_states
 
 MAX_STATES = 2**16
@@ -45,7 +46,7 @@ class RowPosteriors:
 
 def check_row_states(prior: Prior, r: int, name: str) -> None:
     """Raise, naming the argument that sets the prior, if a row has too many states to sum over."""
-    if isinstance(prior, Discrete) and len(prior.support) ** r > MAX_STATES:
+    if isinstance(prior, Discrete) and r * np.log(len(prior.support)) > np.log(MAX_STATES) + 1e-9:
         raise ValueError(
             f"{name} must leave at most {MAX_STATES} states of a row to sum over; "
             f"got {len(prior.support)}**{r}"
@@ -69,6 +70,7 @@ def row_posteriors(field, precision, prior: Prior) -> RowPosteriors:
     RowPosteriors
     """
     if isinstance(prior, Discrete):
+        check_precision(prior, np.linalg.norm(precision, 2), "snr")
         return _discrete(field, precision, prior)
     return _gaussian(field, precision)
 

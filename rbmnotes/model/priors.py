@@ -19,17 +19,23 @@ from rbmnotes._validation import finite_array, random_generator
 
 
 class Prior(ABC):
-    """A probability law on the real line. Units of a layer are independent draws from it."""
+    """A probability law on the real line. Units of a layer are independent draws from it.
+
+    A law of one's own is a :class:`Discrete` one, given by its points and probabilities, or a
+    :class:`~rbmnotes.Continuous` one, given by its density; or a class derived from one of these.
+    A class derived from this one alone is refused: the sums over hidden states, the averages over
+    fields and the posteriors need more than the functions below.
+    """
 
     @property
-    @abstractmethod
     def mean(self) -> float:
         """Mean of the law."""
+        return self.moment(1)
 
     @property
-    @abstractmethod
     def variance(self) -> float:
         """Variance of the law."""
+        return self.moment(2) - self.moment(1) ** 2
 
     @property
     @abstractmethod
@@ -118,16 +124,6 @@ class Discrete(Prior):
         return np.log(self.probabilities)
 
     @property
-    def mean(self) -> float:
-        """Mean of the law."""
-        return self.moment(1)
-
-    @property
-    def variance(self) -> float:
-        """Variance of the law."""
-        return self.moment(2) - self.moment(1) ** 2
-
-    @property
     def is_symmetric(self) -> bool:
         """Whether $x$ and $-x$ have the same law."""
         mirrored = self.support == tuple(-x for x in reversed(self.support))
@@ -144,20 +140,23 @@ class Discrete(Prior):
         In general the largest local maximum, refined from a scan of the fields at which the tilted
         law passes from one point of the support to the next.
         """
-        points, log_weights = self._points, self._log_weights
+        points = self._points
         if len(points) == 2:
             return float((points[1] - points[0]) ** 2 / 4)
         if len(points) == 1:
             return 0.0
-        gaps = np.diff(points)
-        width = (np.ptp(log_weights) + 20.0) / gaps.min()
-        scan = np.linspace(-width, width, 4001)
+        scan = np.linspace(-self.saturation, self.saturation, 4001)
         best = scan[np.argmax(self.tilted_variance(scan))]
         step = scan[1] - scan[0]
         found = minimize_scalar(
             lambda z: -self.tilted_variance(z), bounds=(best - step, best + step), method="bounded"
         )
         return float(-found.fun)
+
+    @property
+    def saturation(self) -> float:
+        """Field beyond which one point has all the weight, up to a share of 2e-9."""
+        return float((np.ptp(self._log_weights) + 20.0) / np.diff(self._points).min())
 
     def _log_terms(self, z):
         r"""Log weights $\log p_s+zs$ of the tilted law: one more axis, over the support."""
@@ -262,16 +261,6 @@ class Gaussian(Prior):
     """The standard normal law."""
 
     @property
-    def mean(self) -> float:
-        """Mean of the law."""
-        return 0.0
-
-    @property
-    def variance(self) -> float:
-        """Variance of the law."""
-        return 1.0
-
-    @property
     def is_symmetric(self) -> bool:
         """Whether $x$ and $-x$ have the same law."""
         return True
@@ -340,10 +329,10 @@ def joint_states(prior: Discrete, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 def check_prior(prior, name: str) -> Prior:
     """Return `prior`, or raise a ``ValueError`` that names the argument if it is not a prior."""
-    if not isinstance(prior, Prior):
+    if not isinstance(prior, Discrete | Gaussian):
         raise ValueError(
-            f"{name} must be a unit prior (rbmnotes.Rademacher(), Bernoulli(), Gaussian() or "
-            f"Discrete(support, probabilities)); got {prior!r}"
+            f"{name} must be a unit prior (rbmnotes.Rademacher(), Bernoulli(), Gaussian(), "
+            f"Discrete(support, probabilities) or Continuous(log_density, support)); got {prior!r}"
         )
     return prior
 

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, symmetric_matrix
+from rbmnotes.model.continuous import check_fields
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
 from rbmnotes.model.proximal_rows import LANES, solve_rows
 from rbmnotes.model.tilted import law_arrays
 
 
-@dataclass(frozen=True)
-class ProximalMap:
+@dataclass(frozen=True, eq=False)
+class ProximalMap(Frozen):
     r"""The proximal map at a batch of fields.
 
     Attributes
@@ -71,11 +73,12 @@ def proximal_map(omega, V, hidden: Prior = Rademacher()) -> ProximalMap:
         If shapes do not match, a value is not finite, or $V$ is not symmetric with eigenvalues in
         $[0,$ :func:`response_bound` $)$.
     """
-    omega = finite_array(omega, "omega", (None, None)).astype(np.float64, copy=False)
+    omega = np.require(finite_array(omega, "omega", (None, None)), np.float64, "CW")
     V = check_response(V, "V", omega.shape[1], hidden)
     n, k = omega.shape
     z, g, derivative = omega.copy(), np.empty((n, k)), np.zeros((n, k, k))
     solve_rows(omega, V, *law_arrays(hidden), z, g, derivative, 1)
+    check_fields(hidden, z)
     return ProximalMap(z, g, _symmetric(derivative))
 
 
@@ -101,6 +104,7 @@ def proximal_sums(omega, V, hidden: Prior, z) -> tuple[np.ndarray, np.ndarray]:
     """
     g, derivative = np.empty_like(omega), np.zeros((-(-len(omega) // LANES), *V.shape))
     solve_rows(omega, V, *law_arrays(hidden), z, g, derivative, LANES)
+    check_fields(hidden, z)
     return g, _symmetric(derivative.sum(axis=0))
 
 
@@ -112,7 +116,8 @@ def _symmetric(lower):
 def check_response(V, name: str, k: int, hidden: Prior) -> np.ndarray:
     """Return `V` as an array, or raise if the proximal map is not unique for it."""
     bound = response_bound(hidden)
-    V = symmetric_matrix(V, name, k)
+    # one memory layout, whatever the caller's: another would be compiled for, which takes long
+    V = np.require(symmetric_matrix(V, name, k), requirements="CW")
     eigenvalues = np.linalg.eigvalsh(V)
     if eigenvalues[0] < -1e-12 or eigenvalues[-1] >= bound:
         raise ValueError(

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, positive_integer, random_generator
 from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.objective import (
@@ -26,8 +27,8 @@ from rbmnotes.model.objective import (
 from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior, joint_states
 
 
-@dataclass(frozen=True)
-class RBM:
+@dataclass(frozen=True, eq=False)
+class RBM(Frozen):
     r"""A restricted Boltzmann machine with $d$ visible and $k$ hidden units (paper eq. 1).
 
     .. math::
@@ -60,7 +61,8 @@ class RBM:
         W = finite_array(self.W, "W", (None, None))
         _, W, a, b = check_parameters(np.zeros((1, len(W))), W, self.visible_bias, self.hidden_bias)
         for name, value in (("W", W), ("visible_bias", a), ("hidden_bias", b)):
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, value.copy())  # the caller's may change
+        super().__post_init__()
         check_prior(self.visible, "visible")
         check_prior(self.hidden, "hidden")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rbmnotes._validation import finite_array
+from rbmnotes._validation import finite_array, number_or_vector
 from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.rbm import RBM
 
@@ -37,13 +37,13 @@ def posterior_mean(rbm: RBM, corrupted, flip) -> np.ndarray:
         If the visible units are not Rademacher, `corrupted` holds anything but signs or has the
         wrong width, `flip` is out of range, or there are too many hidden states.
     """
-    if not isinstance(rbm.visible, Rademacher):
-        raise ValueError(f"rbm must have Rademacher visible units; got {rbm.visible!r}")
+    if not isinstance(rbm, RBM) or not isinstance(rbm.visible, Rademacher):
+        got = repr(rbm.visible if isinstance(rbm, RBM) else rbm)
+        raise ValueError(f"rbm must be an RBM with Rademacher visible units; got {got}")
     sign = finite_array(corrupted, "corrupted", (None, rbm.d)).astype(np.float64, copy=False)
     if np.any(np.abs(sign) != 1.0):
         raise ValueError("corrupted must hold -1 and 1 only")
-    flip = finite_array(flip, "flip", () if np.ndim(flip) == 0 else (rbm.d,))
-    flip = np.broadcast_to(flip, (rbm.d,))
+    flip = np.broadcast_to(number_or_vector(flip, "flip", rbm.d), (rbm.d,))
     if np.any((flip < 0.0) | (flip > 0.5)):
         raise ValueError("flip must be a probability between 0 and 1/2")
     with np.errstate(divide="ignore"):  # an observed unit has log 0 and an infinite field

@@ -8,19 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import quad
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
-    finite_real,
     not_negative,
     positive_integer,
+    positive_real,
     random_generator,
 )
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised
 from rbmnotes.model.rbm import RBM
 
+MAX_NUMBERS = 2**34
+"""Largest number of entries of the data."""
 
-@dataclass(frozen=True)
-class SpikedData:
+
+@dataclass(frozen=True, eq=False)
+class SpikedData(Frozen):
     r"""One draw of a :class:`SpikedModel`.
 
     Attributes
@@ -68,7 +72,7 @@ class SpikedModel:
     channel: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self):
-        finite_real(self.alpha, "alpha", above=0.0)
+        object.__setattr__(self, "alpha", positive_real(self.alpha, "alpha"))
         snr = finite_array(np.atleast_1d(not_negative(self.snr, "snr")), "snr", (None,))
         object.__setattr__(self, "snr", tuple(snr.tolist()))
         check_standardised(self.prior_u, "prior_u")
@@ -93,7 +97,7 @@ class SpikedModel:
 
     def n(self, d: int) -> int:
         """Return the number of samples at dimension `d`, at least one."""
-        return max(1, round(self.alpha * positive_integer(d, "d")))
+        return max(1, round(self.alpha * positive_integer(d, "d", maximum=MAX_NUMBERS)))
 
     def sample(self, d: int, rng=None) -> SpikedData:
         """Draw signals, latent variables and data.
@@ -114,9 +118,13 @@ class SpikedModel:
         ValueError
             If `d` is not a positive integer.
         """
-        d, rng = positive_integer(d, "d"), random_generator(rng)
+        n, rng = self.n(d), random_generator(rng)
+        if n * int(d) > MAX_NUMBERS:
+            raise ValueError(
+                f"d must be smaller for alpha = {self.alpha:g}: the data would be {n} times {d}"
+            )
         W_star = self.prior_w.sample((d, self.r), rng)
-        U = self.prior_u.sample((self.n(d), self.r), rng)
+        U = self.prior_u.sample((n, self.r), rng)
         signal = (U * self.snr) @ W_star.T / np.sqrt(d)
         noise = rng.standard_normal(signal.shape)
         X = signal + noise if self.channel is None else self.channel(signal, noise)

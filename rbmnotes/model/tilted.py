@@ -10,14 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from rbmnotes._compile import njit
-from rbmnotes.model.priors import Discrete, Prior
+from rbmnotes.model.priors import Discrete, Gaussian
 
 
-def law_arrays(prior: Prior) -> tuple[np.ndarray, np.ndarray]:
+def law_arrays(prior: Discrete | Gaussian) -> tuple[np.ndarray, np.ndarray]:
     """Return points and log probabilities of a prior, empty for the Gaussian."""
-    if isinstance(prior, Discrete):
-        return np.array(prior.support), np.log(prior.probabilities)
-    return np.empty(0), np.empty(0)
+    if isinstance(prior, Gaussian):
+        return np.empty(0), np.empty(0)
+    return np.array(prior.support), np.log(prior.probabilities)
 
 
 @njit(cache=True, error_model="numpy")

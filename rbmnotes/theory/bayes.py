@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmnotes._validation import finite_array, positive_integer
+from rbmnotes._validation import number_or_vector, positive_integer
 from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.limits import bayes_overlap, mutual_potential, posterior_overlap
+from rbmnotes.theory.bayes_limit import bayes_overlap, mutual_potential, posterior_overlap
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def bayes_state_evolution(model: SpikedModel, m0, n_iter: int = 20) -> BayesStat
     """
     if not isinstance(model, SpikedModel):
         raise ValueError(f"model must be a SpikedModel; got {model!r}")
-    m0 = finite_array(m0, "m0", () if np.ndim(m0) == 0 else (model.r,))
+    m0 = number_or_vector(m0, "m0", model.r)
     if np.any((m0 < 0.0) | (m0 > 1.0)):
         raise ValueError("m0 must be between 0 and 1")
     n_iter = positive_integer(n_iter, "n_iter", minimum=0)

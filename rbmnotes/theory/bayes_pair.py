@@ -6,16 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmnotes._validation import finite_array, finite_real, positive_integer, symmetric_matrix
+from rbmnotes._frozen import Frozen
+from rbmnotes._validation import (
+    finite_array,
+    positive_integer,
+    positive_real,
+    symmetric_matrix,
+)
+from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.posterior import check_row_states, row_posteriors
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised, joint_states
 
 REACH = 7.0
 """Standard deviations of the noise beyond which nothing is summed."""
+MAX_SUM = 1e7
+"""Most terms of an average over the noise."""
 
 
-@dataclass(frozen=True)
-class BayesPairEvolution:
+@dataclass(frozen=True, eq=False)
+class BayesPairEvolution(Frozen):
     r"""Order parameters of two estimates of two signals.
 
     Attributes
@@ -72,9 +81,11 @@ def bayes_pair_evolution(
     ValueError
         If an argument is out of range or shapes do not match.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(snr, "snr", above=0.0)
+    alpha = positive_real(alpha, "alpha")
+    snr = positive_real(snr, "snr")
     M, Q = finite_array(M, "M", (2, 2)), symmetric_matrix(Q, "Q", 2)
+    if np.linalg.eigvalsh(Q)[0] < -1e-10:
+        raise ValueError(f"Q must be positive semidefinite; got {Q.tolist()}")
     n_iter = positive_integer(n_iter, "n_iter", minimum=0)
     check_standardised(prior_u, "prior_u")
     check_standardised(prior_w, "prior_w")
@@ -87,8 +98,8 @@ def bayes_pair_evolution(
     return BayesPairEvolution(np.array(overlaps), np.array(norms))
 
 
-@dataclass(frozen=True)
-class BayesStageEvolution:
+@dataclass(frozen=True, eq=False)
+class BayesStageEvolution(Frozen):
     r"""Order parameters of one estimate of one of several signals.
 
     Attributes
@@ -147,9 +158,8 @@ def bayes_stage_evolution(
     ValueError
         If an argument is out of range, shapes do not match, or the states of a row are too many.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(snr, "snr", above=0.0)
-    M, q = finite_array(M, "M", (None,)), finite_real(q, "q", above=0.0)
+    alpha, snr = positive_real(alpha, "alpha"), positive_real(snr, "snr")
+    M, q = finite_array(M, "M", (None,)), positive_real(q, "q")
     n_iter = positive_integer(n_iter, "n_iter", minimum=0)
     for prior, name in ((prior_u, "prior_u"), (prior_w, "prior_w")):
         check_standardised(prior, name)
@@ -163,14 +173,21 @@ def bayes_stage_evolution(
     return BayesStageEvolution(np.array(overlaps), np.array(norms))
 
 
-def _line(prior, deviation):
+def _line(prior, deviation, copies):
     """Return equidistant standard normal noise for the trapezoidal rule, the largest deviation.
 
     The posterior mean is analytic in a strip of half width pi over the deviation times the
-    support's diameter; with four steps in it the rule errs by 1e-10.
+    support's diameter; with four steps in it the rule errs by 1e-10. `copies` of the line make up
+    the channel.
     """
     diameter = prior.support[-1] - prior.support[0]
     step = min(0.5, 0.8 / (diameter * max(deviation, 1e-3)))
+    count = len(prior.support) ** (copies + 1) * (2.0 * REACH / step) ** copies
+    if count > MAX_SUM:
+        raise ValueError(
+            f"snr, or Q, must be smaller for {prior!r}: the average over the channel would take "
+            f"{count:.2g} terms"
+        )
     return np.arange(-REACH, REACH + step, step)
 
 
@@ -179,7 +196,8 @@ def _single_overlaps(signal, precision, prior):
     if isinstance(prior, Gaussian):
         shrink = 1.0 / (1.0 + precision)
         return signal * shrink, shrink**2 * (signal @ signal + precision)
-    line = _line(prior, np.sqrt(precision))
+    line = _line(prior, np.sqrt(precision), copies=1)
+    check_precision(prior, precision, "snr")
     weights = np.exp(-0.5 * line**2)
     weights /= weights.sum()
     states, log_probabilities = joint_states(prior, len(signal))
@@ -197,7 +215,8 @@ def _posterior_overlaps(signal, precision, prior):
         return signal @ shrink, shrink @ (signal.T @ signal + precision) @ shrink
     values, vectors = np.linalg.eigh(precision)
     root = np.sqrt(np.maximum(values, 0.0))
-    line = _line(prior, root[-1])
+    line = _line(prior, root[-1], copies=2)
+    check_precision(prior, values[-1], "snr")
     weights = np.exp(-0.5 * (line[:, None] ** 2 + line**2)).ravel()
     weights /= weights.sum()
     noise = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)

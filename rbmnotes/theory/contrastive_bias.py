@@ -52,7 +52,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root as find_root
 
-from rbmnotes._validation import finite_real, not_negative, positive_integer
+from rbmnotes._validation import (
+    finite_real,
+    not_negative,
+    positive_integer,
+    sample_ratio,
+    signal_strength,
+)
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_prior, check_standardised
 from rbmnotes.model.proximal import response_bound
@@ -62,6 +68,10 @@ from rbmnotes.theory.state_evolution import fixed_point
 NODES = np.linspace(-9.0, 9.0, 121)
 """Standard normal variable of the visible units, and the spread of a field at its temperature."""
 NORMAL = np.exp(-0.5 * NODES**2) / np.exp(-0.5 * NODES**2).sum()
+CLOSEST = 1e-4
+"""Relative distance of the response to its bound below which no state is looked for."""
+MAX_POINTS = 2**16
+"""Largest number of fields."""
 
 
 @dataclass(frozen=True)
@@ -179,10 +189,11 @@ def contrastive_fixed_point(
     ValueError
         If an argument is out of range.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(not_negative(snr, "snr"), "snr")
+    alpha, snr = sample_ratio(alpha), signal_strength(snr)
     rate = finite_real(not_negative(learning_rate, "learning_rate"), "learning_rate")
     cycles = positive_integer(cycles, "cycles")
+    if not isinstance(persistent, bool):
+        raise ValueError(f"persistent must be true or false; got {persistent!r}")
     for name, prior in (("hidden", check_prior(hidden, "hidden")), ("prior_u", prior_u)):
         if not isinstance(prior, Discrete):
             raise ValueError(f"{name} must have a finite support; got {prior!r}")
@@ -190,6 +201,8 @@ def contrastive_fixed_point(
     likelihood = fixed_point(alpha, snr, hidden, prior_u)
     if not likelihood.converged:
         return _not_found(f"the likelihood has no such fixed point: {likelihood.message}")
+    if (1.0 - CLOSEST) * response_bound(hidden) < likelihood.V:
+        return _not_found(f"the response of the likelihood, {likelihood.V:.6g}, is at its bound")
 
     def follow(state):
         m, q0, V, T, fast = state
@@ -257,7 +270,7 @@ def _field_averages(drift, q0, V, T, fast, hidden, prior_u) -> _FieldAverages:
     totals, law = np.zeros(4), np.zeros(len(hidden.support))
     for u, weight in zip(prior_u.support, prior_u.probabilities, strict=True):
         low, high, count = line_grid(drift * u, q0, V, hidden)
-        z, step = np.linspace(low, high, count, retstep=True)
+        z, step = np.linspace(low, high, min(count, MAX_POINTS), retstep=True)
         g, curvature = hidden.tilted_mean(z), hidden.tilted_variance(z)
         omega, jacobian = z - V * g, 1.0 - V * curvature
         deviation = omega - drift * u

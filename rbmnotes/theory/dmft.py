@@ -31,6 +31,7 @@ from numba import get_num_threads
 from scipy.linalg import solve_triangular
 from scipy.stats import qmc
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
     finite_real,
@@ -51,8 +52,8 @@ LARGEST_OVERLAP = 1e8
 """Self overlap above which training counts as diverged."""
 
 
-@dataclass(frozen=True)
-class DMFT:
+@dataclass(frozen=True, eq=False)
+class DMFT(Frozen):
     r"""Order parameters along training, the start first: means over independent solves.
 
     Attributes
@@ -180,7 +181,7 @@ def dmft(
     training = _check(model, M0, Q0, learning_rate, n_iter, hidden, method, cycles, batch_fraction)
     n_paths, n_solves = positive_integer(n_paths, "n_paths"), positive_integer(n_solves, "n_solves")
     n_paths = max(LANES, 2 ** (n_paths - 1).bit_length())
-    if sampling not in ("sobol", "random"):
+    if not isinstance(sampling, str) or sampling not in ("sobol", "random"):
         raise ValueError(f'sampling must be "sobol" or "random"; got {sampling!r}')
     if sampling == "sobol" and training.n_inputs > qmc.Sobol.MAXDIM:
         raise ValueError(
@@ -232,7 +233,7 @@ def _check(model, M0, Q0, learning_rate, n_iter, hidden, method, cycles, batch_f
         eta2_moments(Q0, hidden)
     except ValueError as error:
         raise ValueError(f"Q0 is no start for such units: {error}") from error
-    if method not in ("gd", "cd"):
+    if not isinstance(method, str) or method not in ("gd", "cd"):
         raise ValueError(f'method must be "gd" or "cd"; got {method!r}')
     cycles = positive_integer(cycles, "cycles")
     batch_fraction = finite_real(batch_fraction, "batch_fraction", above=0.0)

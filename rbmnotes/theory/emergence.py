@@ -11,11 +11,16 @@ import numpy as np
 from scipy.special import logsumexp
 
 from rbmnotes._validation import (
+    HUGE,
     finite_array,
     finite_real,
     not_negative,
+    number_or_array,
     positive,
     positive_integer,
+    positive_real,
+    real_values,
+    sample_ratio,
 )
 from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.theory.limits import bbp_snr, outlier_eigenvalue, pca_overlap
@@ -58,8 +63,10 @@ def noise_growth(alpha: float, learning_rate: float, times) -> np.ndarray:
     weights = 2.0 * alpha * np.sin(angles) ** 2 / (_NODES * x)
     if alpha < 1.0:  # eigenvalues that are exactly zero
         x, weights = np.append(x, 0.0), np.append(weights, 1.0 - alpha)
-    logs = np.log(np.abs(1.0 + learning_rate * (x - alpha)))
-    return np.array([logsumexp(2.0 * t * logs, b=weights) for t in times])
+    with np.errstate(divide="ignore"):  # a factor may be zero; to the power zero it is one
+        logs = np.log(np.abs(1.0 + learning_rate * (x - alpha)))
+    powers = [2.0 * t * logs if t > 0.0 else np.zeros_like(logs) for t in times]
+    return np.array([logsumexp(power, b=weights) for power in powers])
 
 
 def signal_growth(alpha: float, snr, learning_rate: float, times) -> np.ndarray:
@@ -124,7 +131,7 @@ def linear_overlaps(
     ValueError
         If an argument is out of range or shapes do not match.
     """
-    snr, d = _strengths(snr), positive_integer(d, "d")
+    snr, d = _strengths(snr), positive_integer(d, "d", maximum=10**300)
     starts = finite_array(starts, "starts", (None, len(snr), None))
     if starts.shape[2] < len(snr):
         raise ValueError(f"starts must have as many units as signals or more; got {starts.shape}")
@@ -144,8 +151,11 @@ def linear_overlaps(
 
 def _captured(gram, ratio):
     r"""Diagonal of $I-(I+D\chi\chi^\top D)^{-1}$, $D=e^{ratio/2}$, for any range of D."""
-    noise = np.exp(-ratio)
-    inverse = np.linalg.inv(gram + np.diag(noise))
+    noise = np.exp(np.minimum(-ratio, 600.0))
+    try:
+        inverse = np.linalg.inv(gram + np.diag(noise))
+    except np.linalg.LinAlgError as error:
+        raise ValueError("starts must have linearly independent rows") from error
     return np.clip(1.0 - noise * np.einsum("nii->ni", inverse), 0.0, 1.0)
 
 
@@ -174,11 +184,11 @@ def leading_time(alpha: float, snr, learning_rate: float, d):
         If an argument is out of range.
     """
     alpha, learning_rate, _ = _check(alpha, learning_rate, [0.0])
-    snr, d = positive(snr, "snr"), positive(d, "d")
+    snr, d = positive(snr, "snr"), positive(d, "d", largest=1e300)
     edge = np.log1p(learning_rate * (1.0 + 2.0 * np.sqrt(alpha)))
     rate = np.log1p(learning_rate * (outlier_eigenvalue(alpha, snr) - alpha)) - edge
     above = snr > bbp_snr(alpha)
-    return np.where(above, 0.5 * np.log(d) / np.where(above, rate, 1.0), np.inf)[()]
+    return number_or_array(np.where(above, 0.5 * np.log(d) / np.where(above, rate, 1.0), np.inf))
 
 
 def amp_gain(alpha: float, snr: float, hidden: Prior = Rademacher()) -> tuple[float, float]:
@@ -206,8 +216,7 @@ def amp_gain(alpha: float, snr: float, hidden: Prior = Rademacher()) -> tuple[fl
     ValueError
         If an argument is out of range.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(snr, "snr", above=0.0)
+    alpha, snr = sample_ratio(alpha), finite_real(snr, "snr", above=0.0, at_most=HUGE)
     return alpha * snr**4, (snr / finite_norm_threshold(alpha, hidden)) ** 4
 
 
@@ -237,10 +246,14 @@ def emergence_time(overlaps, times=None, level: float = LEVEL) -> np.ndarray:
         If shapes do not match, or `level` or an overlap is out of range.
     """
     level = finite_real(level, "level", above=0.0)
-    overlaps = np.asarray(overlaps, dtype=float)
+    overlaps = real_values(overlaps, "overlaps")
     if level >= 1.0:
         raise ValueError(f"level must be below one; got {level}")
-    if overlaps.ndim == 0 or not np.all((overlaps >= 0.0) & (overlaps <= 1.0 + 1e-6)):
+    if (
+        overlaps.size == 0
+        or overlaps.ndim == 0
+        or not np.all((overlaps >= 0.0) & (overlaps <= 1.0 + 1e-6))
+    ):
         raise ValueError("overlaps must hold numbers between zero and one")
     times = np.arange(len(overlaps)) if times is None else times
     times = finite_array(times, "times", (len(overlaps),))
@@ -251,7 +264,7 @@ def emergence_time(overlaps, times=None, level: float = LEVEL) -> np.ndarray:
     low = _log_odds(np.take_along_axis(overlaps, last[None], axis=0)[0])
     share = (_log_odds(level) - low) / np.where(first > 0, high - low, 1.0)
     crossing = times[last] + np.where(first > 0, share, 0.0) * (times[first] - times[last])
-    return np.where(above.any(axis=0), crossing, np.inf)[()]
+    return number_or_array(np.where(above.any(axis=0), crossing, np.inf))
 
 
 def _log_odds(overlap):
@@ -260,8 +273,8 @@ def _log_odds(overlap):
 
 
 def _check(alpha, learning_rate, times):
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    learning_rate = finite_real(learning_rate, "learning_rate", above=0.0)
+    alpha = positive_real(alpha, "alpha")
+    learning_rate = positive_real(learning_rate, "learning_rate")
     return alpha, learning_rate, finite_array(not_negative(times, "times"), "times", (None,))
 
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from rbmnotes._validation import finite_real, not_negative, positive
+from rbmnotes._validation import finite_real, positive, sample_ratio, signal_strength
+from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import (
     Discrete,
@@ -30,7 +31,8 @@ from rbmnotes.model.priors import (
     check_prior,
     check_standardised,
 )
-from rbmnotes.theory.moreau import FieldLaw
+from rbmnotes.model.proximal import response_bound
+from rbmnotes.theory.moreau import MAX_SIZE, FieldLaw
 
 
 def gordon_potential(
@@ -170,16 +172,19 @@ def gradient(state, alpha, snr, hidden, prior_u):
 
 def check_problem(alpha, snr, hidden, prior_u):
     """Check and return what the potential depends on beside the state."""
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(not_negative(snr, "snr"), "snr")
-    check_prior(hidden, "hidden")
-    return alpha, snr, hidden, check_standardised(prior_u, "prior_u")
+    alpha, snr = sample_ratio(alpha), signal_strength(snr)
+    response_bound(hidden)  # there is none for a unit that is constant
+    check_precision(check_standardised(prior_u, "prior_u"), snr**2, "snr")
+    return alpha, snr, hidden, prior_u
 
 
 def check_state(m, q, tau, gamma, hidden):
     """Check and return a state: inside the domain of the potential."""
-    m, q = finite_real(m, "m"), finite_real(q, "q")
-    tau, gamma = finite_real(tau, "tau", above=0.0), finite_real(gamma, "gamma", above=0.0)
+    m = finite_real(m, "m", at_least=-MAX_SIZE, at_most=MAX_SIZE)
+    q, tau, gamma = (
+        finite_real(value, name, at_least=1.0 / MAX_SIZE, at_most=MAX_SIZE)
+        for value, name in ((q, "q"), (tau, "tau"), (gamma, "gamma"))
+    )
     if q <= m * m:
         raise ValueError(f"q must be greater than m**2; got q={q!r}, m={m!r}")
     if isinstance(hidden, Gaussian) and (q >= 1.0 or gamma >= tau):

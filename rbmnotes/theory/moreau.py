@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +18,12 @@ from scipy.optimize import root as find_root
 from scipy.spatial import ConvexHull
 
 from rbmnotes._compile import njit
-from rbmnotes._validation import finite_real, not_negative
+from rbmnotes._validation import finite_real, signal_strength
 from rbmnotes.model.priors import (
     Discrete,
     Gaussian,
     Prior,
     Rademacher,
-    check_prior,
     check_standardised,
 )
 from rbmnotes.model.proximal import response_bound
@@ -31,6 +31,12 @@ from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
 
 WIDTH = 9.0
 """Half width of the grids, in standard deviations of the field."""
+MAX_UNIFORM = 2**13
+"""Points from which on a uniform grid gives way to panels."""
+MAX_POINTS = 2**20
+"""Largest number of points of a grid."""
+MAX_SIZE = 1e6
+"""Largest overlap, norm or parameter of the envelope."""
 PANEL = np.polynomial.legendre.leggauss(32)
 """Nodes and weights of a panel."""
 
@@ -135,7 +141,10 @@ class FieldLaw:
         bound = response_bound(self.hidden)
         low += bound * min(self.hidden.support[0], 0.0)
         high += bound * max(self.hidden.support[-1], 0.0)
-        step = min(0.25 * np.sqrt(self.q), min(resolution, 0.4) / self._diameter)
+        resolution = min(resolution, 0.4)
+        step = min(0.25 * np.sqrt(self.q), resolution / self._diameter)
+        if high - low > MAX_UNIFORM * step:
+            return self._with_moments(*self._panels([low, high], 0.25 * resolution))
         z = np.linspace(low, high, int(np.ceil((high - low) / step)) + 1)
         return self._with_moments(z, np.full(len(z), z[1] - z[0]))
 
@@ -143,15 +152,34 @@ class FieldLaw:
         """Gauss-Legendre panels between the jumps of the proximal map."""
         low, high = self._range
         low, high = low + V * self.hidden.support[0], high + V * self.hidden.support[-1]
-        width = len(PANEL[0]) * min(0.5 * np.sqrt(self.q), 0.8 / self._diameter)
         ends = [low, *np.clip(proximal_jumps(V, self.hidden), low, high), high]
+        return self._with_moments(*self._panels(ends, 0.4))
+
+    def _panels(self, ends, resolution):
+        """Nodes and weights of Gauss-Legendre panels in the intervals between pairs of ends.
+
+        Where that would take very many, fine panels only where the moments still change.
+        """
+        coarse = 0.5 * np.sqrt(self.q)
+        fine = min(coarse, 2.0 * resolution / self._diameter)
+        change = 2.0 * self.hidden.saturation
         nodes, weights = [], []
         for a, b in zip(ends[::2], ends[1::2], strict=True):
-            edges = np.linspace(a, b, int(np.ceil((b - a) / width)) + 2)
-            half = 0.5 * (edges[1] - edges[0])
-            nodes.append((edges[:-1, None] + half * (1.0 + PANEL[0])).ravel())
-            weights.append(np.tile(half * PANEL[1], len(edges) - 1))
-        return self._with_moments(np.concatenate(nodes), np.concatenate(weights))
+            many = b - a > MAX_UNIFORM * fine
+            cuts = [a, *(cut for cut in (-change, change) if many and a < cut < b), b]
+            for left, right in pairwise(cuts):
+                outside = many and abs(left + right) > 2.0 * change
+                count = (right - left) / (len(PANEL[0]) * (coarse if outside else fine)) + 2.0
+                if count * len(PANEL[0]) > MAX_POINTS:
+                    raise ValueError(
+                        "q must be larger, or snr * m and V smaller, to be resolved by "
+                        f"{MAX_POINTS} points; got q={self.q:.3g}, snr * m={self.signal:.3g}"
+                    )
+                edges = np.linspace(left, right, int(np.ceil(count)))
+                half = 0.5 * (edges[1] - edges[0])
+                nodes.append((edges[:-1, None] + half * (1.0 + PANEL[0])).ravel())
+                weights.append(np.tile(half * PANEL[1], len(edges) - 1))
+        return np.concatenate(nodes), np.concatenate(weights)
 
     def _with_moments(self, z, weights):
         return z, weights, *tabulate(z, *law_arrays(self.hidden))
@@ -174,15 +202,18 @@ def proximal_jumps(V: float, hidden: Discrete) -> list[float]:
     of $F(z)=z^2/2-V\eta_1(z)$, found from the convex hull of its graph.
     """
     diameter = hidden.support[-1] - hidden.support[0]
-    gap = np.diff(hidden.support).min()
-    reach = (np.ptp(np.log(hidden.probabilities)) + 20.0) / gap + V * diameter
-    z = np.linspace(-reach, reach, int(np.ceil(2.0 * reach * diameter / 0.15)))
-    curve = 0.5 * z**2 - V * hidden.log_mgf(z)
+    reach = hidden.saturation + V * diameter
+    count = np.ceil(2.0 * reach * diameter / 0.15)
+    if count > MAX_POINTS / 8:
+        raise ValueError(f"V, or gamma / tau, must be smaller; got {V:.3g}")
+    z = np.linspace(-reach, reach, int(count))
+    law = law_arrays(hidden)
+    curve = 0.5 * z**2 - V * tabulate(z, *law)[2]
     hull = np.sort(ConvexHull(np.column_stack([z, curve])).vertices)
 
     def mismatch(pair):
-        omega = pair - V * hidden.tilted_mean(pair)
-        F = 0.5 * pair**2 - V * hidden.log_mgf(pair)
+        g, _, eta1 = tabulate(pair, *law)
+        omega, F = pair - V * g, 0.5 * pair**2 - V * eta1
         return omega[1] - omega[0], F[1] - F[0] - omega[0] * (pair[1] - pair[0])
 
     jumps = []
@@ -227,9 +258,13 @@ def moreau_average(
     ValueError
         If an argument is out of range.
     """
-    m, q, V = finite_real(m, "m"), finite_real(q, "q", above=0.0), finite_real(V, "V", above=0.0)
-    snr = finite_real(not_negative(snr, "snr"), "snr")
-    check_prior(hidden, "hidden")
+    m = finite_real(m, "m", at_least=-MAX_SIZE, at_most=MAX_SIZE)
+    q, V = (
+        finite_real(value, name, at_least=1.0 / MAX_SIZE, at_most=MAX_SIZE)
+        for value, name in ((q, "q"), (V, "V"))
+    )
+    snr = signal_strength(snr)
+    response_bound(hidden)  # there is none for a unit that is constant
     check_standardised(prior_u, "prior_u")
     if isinstance(hidden, Gaussian) and V >= 1.0:
         raise ValueError(f"V must be below one for Gaussian hidden units; got {V!r}")

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from rbmnotes._validation import finite_real, not_negative, positive_integer, random_generator
+from rbmnotes._validation import (
+    HUGE,
+    finite_real,
+    positive_integer,
+    positive_real,
+    random_generator,
+)
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Prior, Rademacher, check_standardised
 from rbmnotes.theory.limits import pca_overlap
+
+MAX_WORK = 5e9
+"""Work of drawing rotations, in operations."""
 
 
 def haar_overlap(r: int, n_samples: int = 20_000, rng=0) -> tuple[float, float]:
@@ -38,11 +47,11 @@ def haar_overlap(r: int, n_samples: int = 20_000, rng=0) -> tuple[float, float]:
     Raises
     ------
     ValueError
-        If `r` or `n_samples` is too small.
+        If `r` or `n_samples` is too small, or the draws would take too long.
     """
-    r, n_samples = positive_integer(r, "r"), positive_integer(n_samples, "n_samples", minimum=2)
+    r, n_samples = _check_draws(r, n_samples)
     if r <= 2:
-        return (1.0 if r == 1 else 2.0 * np.sqrt(2.0) / np.pi), 0.0
+        return (1.0 if r == 1 else float(2.0 * np.sqrt(2.0) / np.pi)), 0.0
     matrices = random_generator(rng).standard_normal((n_samples, r, r))
     return _mean_matched_overlap(np.linalg.qr(matrices)[0])
 
@@ -77,8 +86,8 @@ def equal_snr_splitting(
     ValueError
         If an argument is out of range or a prior is not standardised.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(not_negative(snr, "snr")[()], "snr")
+    alpha = positive_real(alpha, "alpha")
+    snr = finite_real(snr, "snr", at_least=0.0, at_most=HUGE)
     check_standardised(prior_u, "prior_u")
     check_standardised(prior_w, "prior_w")
     excess = alpha * snr**4 - 1.0
@@ -128,7 +137,7 @@ def equal_snr_pca_overlap(
     ValueError
         If an argument is out of range or a prior is not standardised.
     """
-    r, n_samples = positive_integer(r, "r"), positive_integer(n_samples, "n_samples", minimum=2)
+    r, n_samples = _check_draws(r, n_samples)
     off_diagonal, diagonal = equal_snr_splitting(alpha, snr, prior_u, prior_w)
     rng = random_generator(rng)
     reached = float(pca_overlap(alpha, snr))
@@ -140,6 +149,16 @@ def equal_snr_pca_overlap(
     splitting[:, places, places] = np.sqrt(diagonal) * rng.standard_normal((n_samples, r))
     mean, error = _mean_matched_overlap(np.linalg.eigh(splitting)[1])
     return reached * mean, reached * error
+
+
+def _check_draws(r, n_samples):
+    r, n_samples = positive_integer(r, "r"), positive_integer(n_samples, "n_samples", minimum=2)
+    if n_samples * r**3 > MAX_WORK:
+        raise ValueError(
+            f"r and n_samples must be smaller: n_samples * r**3 is {n_samples * r**3:.3g}, "
+            f"at most {MAX_WORK:.0e} will do"
+        )
+    return r, n_samples
 
 
 def _mean_matched_overlap(rotations):

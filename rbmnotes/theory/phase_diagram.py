@@ -13,17 +13,19 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from rbmnotes._validation import finite_real, not_negative, positive
+from rbmnotes._frozen import Frozen
+from rbmnotes._validation import RATIOS, finite_real, not_negative, positive, signal_strength
+from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Prior, Rademacher
+from rbmnotes.model.priors import Prior, Rademacher, check_standardised
 from rbmnotes.theory.solution_curve import LARGEST_SIGNAL, SolutionCurve
 
 POINTS = 25
 """Points at which the curve is traced before its crossings are solved for."""
 
 
-@dataclass(frozen=True)
-class Branch:
+@dataclass(frozen=True, eq=False)
+class Branch(Frozen):
     r"""States that a continuous change of the parameters joins, where it exists.
 
     Attributes
@@ -99,7 +101,13 @@ def branches(
     ValueError
         If an argument is out of range.
     """
-    alpha, snr = np.broadcast_arrays(positive(alpha, "alpha"), not_negative(snr, "snr"))
+    alpha, snr = positive(alpha, "alpha"), not_negative(snr, "snr")
+    signal_strength(np.max(snr, initial=0.0), "snr")
+    check_precision(check_standardised(prior_u, "prior_u"), np.max(snr, initial=0.0) ** 2, "snr")
+    try:
+        alpha, snr = np.broadcast_arrays(alpha, snr)
+    except ValueError as error:
+        raise ValueError(f"alpha and snr must broadcast against each other: {error}") from error
     found: dict[str, list] = {}
     for ratio in np.unique(alpha):
         curve = SolutionCurve(float(ratio), hidden, prior_u)
@@ -210,7 +218,7 @@ def overlap_free_edge(hidden: Prior = Rademacher(), largest: float = 100.0) -> f
     ValueError
         If an argument is out of range.
     """
-    low, high = 0.01, finite_real(largest, "largest", above=0.01)
+    low, high = 0.01, finite_real(largest, "largest", above=0.01, at_most=RATIOS[1])
 
     def in_range(alpha):
         return SolutionCurve(alpha, hidden, Rademacher()).in_range(0.0)

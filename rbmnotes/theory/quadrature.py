@@ -17,6 +17,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from rbmnotes._compile import njit
+from rbmnotes.model.continuous import Continuous, check_fields
 from rbmnotes.model.multiplier import square_root
 from rbmnotes.model.priors import Gaussian, Prior
 from rbmnotes.model.proximal import proximal_map, response_bound
@@ -26,6 +27,10 @@ WIDTH = 9.0
 """Half width of the grid, in standard deviations of the field."""
 POINTS_ONE = 321
 POINTS_TWO = 161
+MAX_POINTS = 2**20
+MAX_POINTS_TWO = 2**11
+MAX_WORK = 2**28
+"""Largest number of latent states times grid points."""
 CLOSEST = 1e-6
 """Relative distance of V to its bound down to which the line resolves $E[g'^2]$."""
 SCRAMBLINGS = 8
@@ -94,6 +99,11 @@ def field_averages(M, Q, V, snr, prior_u: Prior, hidden: Prior, rng=0) -> FieldA
         ug = slope.T @ average.pop("omega_g")
         average.pop("g")
         return FieldAverages(ug=ug, error=0.0, **average)
+    if len(prior_u.support) ** len(snr) * POINTS_ONE ** len(Q) > MAX_WORK:
+        raise ValueError(
+            f"model has too many states of its {len(snr)} latent variables to average over; "
+            f"prior_u is {prior_u!r}"
+        )
     one = list(zip(prior_u.support, prior_u.probabilities, strict=True))
     ug, total = np.zeros(M.shape), None
     for state in product(one, repeat=len(snr)):
@@ -160,7 +170,20 @@ def line_grid(mean, variance, V, hidden):
     # near the bound 1 / (1 - V eta1'') has a peak as wide as the root of the distance to it
     distance = max(1.0 - V / response_bound(hidden), CLOSEST)
     resolution = min(0.25, 0.5 * np.sqrt(distance))  # step over the diameter of the support
-    return low, high, max(POINTS_ONE, int(np.ceil((high - low) * diameter / resolution)))
+    if not _meets_peak(mean, variance, V, hidden):
+        resolution = 0.25
+    count = min(np.ceil((high - low) * diameter / resolution), MAX_POINTS)
+    check_fields(hidden, (low, high))
+    return low, high, max(POINTS_ONE, int(count))
+
+
+def _meets_peak(mean, variance, V, hidden):
+    r"""Whether the field comes near where $\eta_1''$ is large, with more than 1e-16 of its law."""
+    if abs(mean) < 8.5 * np.sqrt(variance) or isinstance(hidden, Continuous):
+        return True
+    place = np.ptp(np.log(hidden.probabilities)) / np.diff(hidden.support).min()
+    shift = V * max(abs(point) for point in hidden.support)
+    return abs(mean) < 8.5 * np.sqrt(variance) + place + shift
 
 
 def _grid_averages(components, covariance, V, hidden):
@@ -197,7 +220,13 @@ def _plane_averages(weight, mean, covariance, V, hidden):
             ends = np.outer(V[a], (hidden.support[0], hidden.support[-1]))
             low = mean[a] - reach + ends.min(axis=1).sum()
             high = mean[a] + reach + ends.max(axis=1).sum()
-        axes.append(np.linspace(low, high, max(POINTS_TWO, int(np.ceil((high - low) / 0.15)))))
+        count = max(POINTS_TWO, np.ceil((high - low) / 0.15))
+        if count > MAX_POINTS_TWO:
+            raise ValueError(
+                f"Q0, M0 and snr must be smaller: a grid over the fields would need {count:.3g} "
+                "points for each unit"
+            )
+        axes.append(np.linspace(low, high, int(count)))
     z = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     g, slope = hidden.tilted_mean(z), hidden.tilted_variance(z)
     omega = z - g @ V

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root as find_root
 
-from rbmnotes._validation import finite_real, not_negative
+from rbmnotes._validation import sample_ratio, signal_strength
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
 from rbmnotes.model.proximal import response_bound
@@ -113,15 +113,15 @@ def one_step_rsb(alpha: float, snr: float = 0.0, hidden: Prior = Rademacher()) -
     ValueError
         If an argument is out of range.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(not_negative(snr, "snr"), "snr")
+    alpha, snr = sample_ratio(alpha), signal_strength(snr)
     check_prior(hidden, "hidden")
     if isinstance(hidden, Gaussian) or not hidden.is_symmetric:
         raise ValueError(f"hidden must be discrete and symmetric; got {hidden!r}")
     if snr > 0.0:
         best = global_optimum(alpha, snr, hidden)
         if best.m > NO_OVERLAP:
-            return _with_overlap(alpha, snr, best, hidden)
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                return _with_overlap(alpha, snr, best, hidden)
     return _without_overlap(alpha, hidden)
 
 

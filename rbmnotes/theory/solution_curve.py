@@ -22,9 +22,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.optimize import root as find_root
 
-from rbmnotes._validation import finite_real
+from rbmnotes._validation import sample_ratio
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Gaussian, Prior, check_prior, check_standardised
+from rbmnotes.model.priors import Gaussian, Prior, check_standardised
 from rbmnotes.model.proximal import response_bound
 from rbmnotes.theory.moreau import FieldLaw
 
@@ -64,8 +64,8 @@ class SolutionCurve:
     prior_u: Prior
 
     def __post_init__(self):
-        object.__setattr__(self, "alpha", finite_real(self.alpha, "alpha", above=0.0))
-        check_prior(self.hidden, "hidden")
+        object.__setattr__(self, "alpha", sample_ratio(self.alpha))
+        response_bound(self.hidden)  # there is none for a unit that is constant
         check_standardised(self.prior_u, "prior_u")
 
     def law(self, signal: float, q: float) -> FieldLaw:

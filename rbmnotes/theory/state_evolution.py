@@ -7,15 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root as find_root
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
     finite_array,
     finite_real,
-    not_negative,
     positive_integer,
     proper_share,
     random_generator,
+    sample_ratio,
+    signal_strength,
     symmetric_matrix,
 )
+from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.hidden_sum import check_states, hidden_moments
 from rbmnotes.model.multiplier import CAP, multiplier_step
 from rbmnotes.model.objective import eta2
@@ -26,8 +29,8 @@ from rbmnotes.theory._damped_evolution import DampedIterates
 from rbmnotes.theory.quadrature import field_averages
 
 
-@dataclass(frozen=True)
-class StateEvolution:
+@dataclass(frozen=True, eq=False)
+class StateEvolution(Frozen):
     r"""Order parameters along state evolution, the start first.
 
     Attributes
@@ -157,7 +160,8 @@ class FixedPoint:
     loss : float
         Limit of the objective, $\alpha(\eta_2(q)-E\,\eta_1(z))$.
     converged : bool
-        Whether all three equations hold to 1e-10 with $V$ below the bound of the proximal map.
+        Whether all three equations hold, to 1e-10 or what round-off allows, with $V$ below the
+        bound of the proximal map.
     message : str
         What happened, whether the replicon condition holds, and whether $V$ is above the cap at
         which AMP keeps it: there AMP cannot follow.
@@ -213,10 +217,9 @@ def fixed_point(
     ValueError
         If an argument is out of range.
     """
-    alpha = finite_real(alpha, "alpha", above=0.0)
-    snr = finite_real(not_negative(snr, "snr"), "snr")
+    alpha, snr = sample_ratio(alpha), signal_strength(snr)
     check_prior(hidden, "hidden")
-    check_standardised(prior_u, "prior_u")
+    check_precision(check_standardised(prior_u, "prior_u"), snr**2, "snr")
     state = _first_state(alpha, snr, hidden, start)
     max_iter = positive_integer(max_iter, "max_iter")
     strengths = np.array([snr])
@@ -254,9 +257,10 @@ def fixed_point(
         change = np.max(np.abs(new_state - state))
         # At large alpha the recursion can end in a cycle of two states; half steps leave it.
         state = new_state if iteration < 30 else 0.5 * (state + new_state)
-        if change < (1e-13 if step.capped else 1e-3):
+        settled = change < 1e-13 * _round_off(state)
+        if settled or (change < 1e-3 and not step.capped):
             polished = _polish(residual, state, hidden)
-            if change < 1e-13 or polished is not state:
+            if settled or polished is not state:
                 state = polished
                 break
     if message:
@@ -298,13 +302,18 @@ def _polish(residual, state, hidden):
     found = find_root(equations, start, tol=1e-14, options={"maxfev": 200})
     end = inside(found.x)
     near = np.max(np.abs(end - state)) < 0.2 * max(1.0, np.abs(state).max())
-    return end if near and np.max(np.abs(found.fun)) < 1e-11 else state
+    return end if near and np.max(np.abs(found.fun)) < 1e-11 * _round_off(state) else state
+
+
+def _round_off(state):
+    """Return the factor by which round-off in a state exceeds that of numbers up to thirty."""
+    return max(1.0, np.abs(state).max() / 30.0)
 
 
 def _describe(alpha, state, average, residual, hidden) -> FixedPoint:
     """Measure a state and say in words what it is."""
     m, q, V = map(float, state)
-    solved = bool(np.max(np.abs(residual)) < 1e-10)
+    solved = bool(np.max(np.abs(residual)) < 1e-10 * _round_off(state))
     replicon = float(alpha * V * V * average.squared_derivative)
     cap = CAP * response_bound(hidden)
     if not solved:

@@ -7,7 +7,8 @@ from rbmnotes.experiments import dynamics, paths, recovery, starts
 from rbmnotes.experiments.experiment import Experiment, Scale, grid
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.limits import bayes_overlap, outlier_eigenvalue, pca_overlap
+from rbmnotes.theory.bayes_limit import bayes_overlap
+from rbmnotes.theory.limits import outlier_eigenvalue, pca_overlap
 
 
 def _measure_pca(parameters, rng):

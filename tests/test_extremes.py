@@ -1,5 +1,9 @@
 """Ordinary input of odd kinds, and extreme input: right numbers, or a refusal at once."""
 
+import dataclasses
+import importlib
+import inspect
+import pkgutil
 import subprocess
 import sys
 import time
@@ -11,6 +15,7 @@ import pytest
 
 import rbmnotes as rn
 from rbmnotes import Bernoulli, Continuous, Discrete, Gaussian, Rademacher, SpikedModel
+from rbmnotes._frozen import Frozen
 from rbmnotes.theory.moreau import FieldLaw
 
 TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
@@ -357,6 +362,31 @@ def test_arrays_of_a_result_are_read_only_and_compared_by_value(result):
     again = type(result)(**vars(result))
     assert again == result
     assert hash(again) == hash(result)
+
+
+def test_every_result_that_holds_arrays_is_of_this_kind():
+    modules = pkgutil.walk_packages(rn.__path__, "rbmnotes.")
+    core = [
+        importlib.import_module(module.name)
+        for module in modules
+        if module.name.startswith(("rbmnotes.model.", "rbmnotes.algorithms.", "rbmnotes.theory."))
+    ]
+    classes = {
+        found
+        for module in core
+        for name, found in inspect.getmembers(module, dataclasses.is_dataclass)
+        if inspect.isclass(found) and not name.startswith("_")
+    }
+    with_arrays = {
+        found
+        for found in classes
+        if any("ndarray" in str(field.type) for field in dataclasses.fields(found))
+    }
+    assert len(with_arrays) > 15
+    scratch = {"Evaluation", "Paths", "PathAverages", "FieldAverages"}  # never leave their callers
+    scratch |= {"SpikedModel"}  # keeps a tuple
+    loose = {found.__name__ for found in with_arrays if not issubclass(found, Frozen)}
+    assert loose <= scratch, loose
 
 
 def test_extreme_values_of_formulas_without_warnings():

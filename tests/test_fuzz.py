@@ -310,7 +310,7 @@ def invalid(result, not_finite=False):
     if not dataclasses.is_dataclass(result):
         return f"a {type(result).__name__}"
     excused = {"replicon", "gradient_size"}  # infinite at the bound of V, and out of eta2's domain
-    if getattr(result, "converged", True) is False or getattr(result, "message", ""):
+    if not getattr(result, "converged", not getattr(result, "message", "")):
         return None  # says what is wrong with its numbers
     for field in dataclasses.fields(result):
         doubtful = not_finite or field.name in excused or field.name.endswith("_error")

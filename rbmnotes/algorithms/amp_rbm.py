@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, finite_real, positive_integer, proper_share
 from rbmnotes.algorithms.starts import random_start, spectral_start
 from rbmnotes.model.hidden_sum import check_states
@@ -16,8 +17,8 @@ from rbmnotes.model.products import times, transposed_times
 from rbmnotes.model.proximal import check_response, proximal_sums
 
 
-@dataclass(frozen=True)
-class AMPHistory:
+@dataclass(frozen=True, eq=False)
+class AMPHistory(Frozen):
     r"""Order parameters along a run, ``n_iter + 1`` entries, the start first.
 
     Attributes
@@ -38,8 +39,8 @@ class AMPHistory:
     change: np.ndarray
 
 
-@dataclass(frozen=True)
-class AMPResult:
+@dataclass(frozen=True, eq=False)
+class AMPResult(Frozen):
     r"""Outcome of :func:`amp_rbm`.
 
     Attributes

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import positive_integer
 from rbmnotes.algorithms.rbm_training import RBMTraining, check_data
 from rbmnotes.model.priors import Bernoulli, Prior
 from rbmnotes.model.rbm import RBM
 
 
-@dataclass(frozen=True)
-class TrainingHistory:
+@dataclass(frozen=True, eq=False)
+class TrainingHistory(Frozen):
     """What was recorded in every epoch.
 
     Attributes
@@ -35,8 +36,8 @@ class TrainingHistory:
     gradient_size: np.ndarray
 
 
-@dataclass(frozen=True)
-class TrainingResult:
+@dataclass(frozen=True, eq=False)
+class TrainingResult(Frozen):
     """Outcome of :func:`train_rbm`.
 
     Attributes

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, number_or_array, real_values, square_matrix
 from rbmnotes.model.hidden_sum import (
     HiddenMoments,
@@ -25,8 +26,8 @@ from rbmnotes.model.hidden_sum import (
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
 
 
-@dataclass(frozen=True)
-class ModelAverage:
+@dataclass(frozen=True, eq=False)
+class ModelAverage(Frozen):
     r"""Averages over the joint law of visible and hidden units that the gradients need.
 
     Attributes
@@ -47,8 +48,8 @@ class ModelAverage:
     product: np.ndarray
 
 
-@dataclass(frozen=True)
-class Gradient:
+@dataclass(frozen=True, eq=False)
+class Gradient(Frozen):
     """Gradient of a log-likelihood with respect to the three parameters of an RBM.
 
     Attributes

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.priors import Discrete, Prior, joint_states
 
@@ -25,8 +26,8 @@ BLOCK = 2**17
 """Entries of one table of exponentials that are kept at a time."""
 
 
-@dataclass(frozen=True)
-class RowPosteriors:
+@dataclass(frozen=True, eq=False)
+class RowPosteriors(Frozen):
     r"""Moments of all rows' posteriors.
 
     Attributes

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import number_or_vector, positive_integer
 from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.bayes_limit import bayes_overlap, mutual_potential, posterior_overlap
 
 
-@dataclass(frozen=True)
-class BayesStateEvolution:
+@dataclass(frozen=True, eq=False)
+class BayesStateEvolution(Frozen):
     r"""Order parameters of Bayes-optimal AMP, one column a signal.
 
     Attributes

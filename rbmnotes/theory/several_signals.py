@@ -19,6 +19,7 @@ from itertools import product
 import numpy as np
 from scipy.optimize import minimize
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, finite_real
 from rbmnotes.model.objective import eta2
 from rbmnotes.model.priors import Discrete, Rademacher, check_prior, check_standardised
@@ -29,8 +30,8 @@ NEGLIGIBLE = 1e-6
 """An overlap of this share of the largest is none: its signal is left out of the law."""
 
 
-@dataclass(frozen=True)
-class SeveralSignalsOptimum:
+@dataclass(frozen=True, eq=False)
+class SeveralSignalsOptimum(Frozen):
     r"""Lowest point of the potential over all overlaps that the search found.
 
     Attributes

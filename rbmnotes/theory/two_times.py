@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_real, not_negative, positive_integer
 from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_standardised
 from rbmnotes.model.proximal import proximal_map
@@ -31,8 +32,8 @@ STEP = 0.05
 """Largest step in the fields, in their standard deviations: resolves the peak of the slope of g."""
 
 
-@dataclass(frozen=True)
-class ChangeEvolution:
+@dataclass(frozen=True, eq=False)
+class ChangeEvolution(Frozen):
     r"""How much the weights of one unit change, iteration by iteration.
 
     Attributes

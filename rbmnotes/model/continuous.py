@@ -135,7 +135,8 @@ class Continuous(Discrete):
     def posterior_mean(self, field: np.ndarray, precision: float) -> np.ndarray:
         r"""Return the mean of $P(x)\,e^{field\,x-precision\,x^2/2}$, elementwise in `field`."""
         check_precision(self, precision, "precision")
-        return self._mean_under(super()._log_terms(field) - 0.5 * precision * self._points**2)
+        energy = self._along_support(0.5 * precision * self._points**2, field)
+        return self._mean_under(super()._log_terms(field) - energy)
 
     def quantile(self, uniform: np.ndarray) -> np.ndarray:
         r"""Return the value below which the law has the probability `uniform`, elementwise."""

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logsumexp, ndtri
+from scipy.special import expit, ndtri
 
 from rbmnotes._validation import finite_array, random_generator
 
@@ -159,15 +159,21 @@ class Discrete(Prior):
         return float((np.ptp(self._log_weights) + 20.0) / np.diff(self._points).min())
 
     def _log_terms(self, z):
-        r"""Log weights $\log p_s+zs$ of the tilted law: one more axis, over the support."""
-        return self._log_weights + np.asarray(z)[..., None] * self._points
+        r"""Log weights $\log p_s+zs$ of the tilted law, the support along the first axis."""
+        return self._along_support(self._log_weights, z) + self._along_support(self._points, z) * z
+
+    def _along_support(self, values, z):
+        return values.reshape(-1, *(1,) * np.ndim(z))
+
+    def _mean_under(self, log_terms):
+        shares = _shares(log_terms)
+        return np.sum(self._along_support(self._points, shares[0]) * shares, axis=0)
 
     def log_mgf(self, z: np.ndarray) -> np.ndarray:
         r"""Return $\log E\,e^{zx}$, elementwise."""
-        return logsumexp(self._log_terms(z), axis=-1)
-
-    def _mean_under(self, log_terms):
-        return np.exp(log_terms - logsumexp(log_terms, axis=-1, keepdims=True)) @ self._points
+        terms = self._log_terms(z)
+        peak = terms.max(axis=0)
+        return peak + np.log(np.exp(terms - peak).sum(axis=0))
 
     def tilted_mean(self, z: np.ndarray) -> np.ndarray:
         r"""Return the mean of $P(x)e^{zx}$."""
@@ -175,26 +181,31 @@ class Discrete(Prior):
 
     def tilted_variance(self, z: np.ndarray) -> np.ndarray:
         r"""Return the variance of $P(x)e^{zx}$."""
-        terms = self._log_terms(z)
-        weights = np.exp(terms - logsumexp(terms, axis=-1, keepdims=True))
-        centred = self._points - (weights @ self._points)[..., None]
-        return np.sum(weights * centred**2, axis=-1)
+        points, shares = self._along_support(self._points, z), _shares(self._log_terms(z))
+        mean = np.sum(points * shares, axis=0)
+        return np.sum(shares * (points - mean) ** 2, axis=0)
 
     def posterior_mean(self, field: np.ndarray, precision: float) -> np.ndarray:
         r"""Return the mean of $P(x)\,e^{field\,x-precision\,x^2/2}$, elementwise in `field`."""
-        return self._mean_under(self._log_terms(field) - 0.5 * precision * self._points**2)
+        energy = self._along_support(0.5 * precision * self._points**2, field)
+        return self._mean_under(self._log_terms(field) - energy)
 
     def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
         r"""Draw one value from $P(x)e^{zx}$ for every entry of `z`, by inverting its law."""
-        terms = self._log_terms(z)
-        cumulative = np.cumsum(np.exp(terms - logsumexp(terms, axis=-1, keepdims=True)), axis=-1)
+        cumulative = np.cumsum(_shares(self._log_terms(z)), axis=0)
         uniform = random_generator(rng).random(np.shape(z))
-        return self._points[np.sum(uniform[..., None] > cumulative[..., :-1], axis=-1)]
+        return self._points[np.sum(uniform > cumulative[:-1], axis=0)]
 
     def quantile(self, uniform: np.ndarray) -> np.ndarray:
         r"""Return the point of the support whose share of the unit interval holds `uniform`."""
         edges = np.cumsum(self.probabilities)[:-1]
         return self._points[np.searchsorted(edges, uniform, side="right")]
+
+
+def _shares(log_terms):
+    """Return weights that sum to one along the first axis, from their logarithms."""
+    weights = np.exp(log_terms - log_terms.max(axis=0))
+    return weights / weights.sum(axis=0)
 
 
 class Rademacher(Discrete):

@@ -7,6 +7,7 @@ span only, and what is of order $d^{-1/2}$ decides which basis of it the singula
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from rbmnotes._validation import (
     HUGE,
@@ -15,7 +16,6 @@ from rbmnotes._validation import (
     positive_real,
     random_generator,
 )
-from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Prior, Rademacher, check_standardised
 from rbmnotes.theory.limits import pca_overlap
 
@@ -163,6 +163,6 @@ def _check_draws(r, n_samples):
 
 def _mean_matched_overlap(rotations):
     """Mean over a stack of orthogonal matrices of their matched overlap with the axes."""
-    axes = np.eye(rotations.shape[-1])
-    means = [matched_overlap(axes, rotation).mean() for rotation in rotations]
+    cosines = np.abs(rotations)
+    means = [cosine[linear_sum_assignment(-cosine)].mean() for cosine in cosines]
     return float(np.mean(means)), float(np.std(means, ddof=1) / np.sqrt(len(means)))

@@ -410,7 +410,7 @@ def test_weights_of_zero_are_a_start(visible):
 
 
 @pytest.mark.parametrize("visible", VISIBLE, ids=repr)
-@pytest.mark.parametrize("rate", [1e4, 1e10, 1e300])
+@pytest.mark.parametrize("rate", [1e4, 1e10, 1e50])
 def test_divergence_is_reported(visible, rate):
     result = contrastive_divergence(DATA.X, START, rate, 30, Gaussian(), visible, rng=0)
     assert not result.converged

@@ -166,7 +166,7 @@ def test_data_are_not_copied():
     assert peak < 0.4 * X.nbytes
 
 
-@pytest.mark.parametrize("rate", [5.0, 1e10, 1e300])
+@pytest.mark.parametrize("rate", [5.0, 1e10, 1e50])
 def test_divergence_is_reported(rate):
     result = gradient_descent(DATA.X, START, rate, 50, W_star=DATA.W_star)
     assert not result.converged

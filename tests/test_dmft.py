@@ -640,7 +640,7 @@ def test_long_after_convergence_with_few_paths(training):
 
 def test_divergence_is_reported():
     model = SpikedModel(4.0, 1.5)
-    for rate, length in ((3.0, 8), (1e30, 1), (1e300, 1)):
+    for rate, length in ((3.0, 8), (1e30, 1), (1e50, 1)):
         theory = dmft(model, [[0.3]], [[0.5]], rate, 20, 128, rng=0, n_solves=3)
         assert theory.message == f"diverged at iteration {len(theory.M)}"
         assert len(theory.M) <= length

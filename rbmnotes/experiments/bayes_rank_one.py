@@ -12,7 +12,7 @@ import pandas as pd
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.evidence import Extrapolation, extrapolate
-from rbmnotes.experiments.store import read_exported, results_folder
+from rbmnotes.experiments.exported import read_exported, results_folder
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian, Rademacher
 from rbmnotes.model.spiked import SpikedModel

@@ -59,6 +59,13 @@ def positive_real(value, name: str) -> float:
     return finite_real(value, name, at_least=1.0 / HUGE, at_most=HUGE)
 
 
+def true_or_false(value, name: str) -> bool:
+    """Return `value` as a ``bool``, or raise if it is neither of them."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be true or false; got {value!r}")
+    return bool(value)
+
+
 def proper_share(value, name: str) -> float:
     """Return `value` as a ``float``, or raise if it is not in [0, 1)."""
     value = finite_real(value, name)
@@ -71,7 +78,8 @@ def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) 
     """Return `value` as a floating-point array of the given shape.
 
     In `shape`, ``None`` stands for any positive size; without it every shape will do. A
-    ``float32`` array stays one; everything else becomes ``float64``.
+    ``float32`` array stays one; everything else becomes ``float64``. Entries are below 1e50 in
+    size, so that their powers are floating-point numbers.
     """
     masked = np.ma.isMaskedArray(value) and np.any(np.ma.getmaskarray(value))
     try:
@@ -85,8 +93,12 @@ def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) 
             array = array.astype(np.float64, copy=False)
     if shape is not None:
         _check_shape(array, name, shape)
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} must be finite; it contains NaN or infinity")
+    if array.size:
+        size = max(float(array.max()), -float(array.min()))  # either is NaN if an entry is
+        if not np.isfinite(size):
+            raise ValueError(f"{name} must be finite; it contains NaN or infinity")
+        if size > HUGE:
+            raise ValueError(f"{name} must not exceed {HUGE:g} in size; it reaches {size:.3g}")
     return array
 
 
@@ -142,10 +154,21 @@ def not_negative(value, name: str, largest: float = HUGE):
 
 def positive(value, name: str, largest: float = HUGE):
     """Return a number or an array of them, or raise unless from ``1 / largest`` to `largest`."""
+    if np.any(real_values(value, name) <= 0):
+        raise ValueError(f"{name} must be positive; got {value!r}")
     array = not_negative(value, name, largest)
     if np.any(array < 1.0 / largest):
-        raise ValueError(f"{name} must be positive, {1.0 / largest:g} or more; got {value!r}")
+        raise ValueError(f"{name} must be at least {1.0 / largest:g}; got {value!r}")
     return array
+
+
+def broadcast(**values) -> list[np.ndarray]:
+    """Return arrays of one shape, or raise, naming them, if they have none in common."""
+    try:
+        return np.broadcast_arrays(*values.values())
+    except ValueError as error:
+        names = " and ".join(values)
+        raise ValueError(f"{names} must broadcast against each other: {error}") from error
 
 
 def number_or_array(value):

@@ -14,7 +14,7 @@ from rbmnotes.model.multiplier import multiplier_step
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
 from rbmnotes.model.products import times, transposed_times
-from rbmnotes.model.proximal import check_response, proximal_sums
+from rbmnotes.model.proximal import check_response, proximal_sums, response_bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +101,14 @@ def amp_rbm(
     hidden : Prior
         Law of a hidden unit.
     start : {"random", "spectral"} or (d, k) array
-        Standard normal weights; leading singular vectors with their Onsager correction; or weights
+        Normal weights; leading singular vectors with their Onsager correction; or weights
         independent of the noise, such as :func:`rbmnotes.informed_start` returns.
     V0 : (k, k) array, optional
-        First response; zero if absent. It changes the path, not the fixed point.
+        First response; it changes the path, not the fixed point. Zero if absent, but for a random
+        start: its weights then have variance $q=\min(1,2/\sqrt\alpha)$, with $V_0=q/2$. That is for
+        signs the state without overlap at large $\alpha$ (ours), where weights of variance one
+        are so large that the first multiplier step may have no solution. With `V0` given a random
+        start is standard normal.
     damping : float
         In $[0,1)$: share of the old weights and response kept in an iteration. The fields then hold
         an echo of all earlier iterations, and the Onsager term of the mixture is the same mixture
@@ -139,14 +143,18 @@ def amp_rbm(
         start = finite_array(start, "start", (d, k)).astype(np.float64)
         k = start.shape[1]
     check_states(hidden, k, "k")
+    alpha, root_d = n / d, np.sqrt(d)
+    variance = 1.0
+    if V0 is None and isinstance(start, str) and start == "random":
+        variance = min(1.0, 2.0 / np.sqrt(alpha))
+        V0 = min(0.5 * variance, 0.5 * response_bound(hidden)) * np.eye(k)
     V = check_response(np.zeros((k, k)) if V0 is None else V0, "V0", k, hidden)
     damping = proper_share(damping, "damping")
     tol, max_iter = finite_real(tol, "tol", above=0.0), positive_integer(max_iter, "max_iter")
     if W_star is not None:
         W_star = finite_array(W_star, "W_star", (d, None))
-    W, factors = _start(X, k, start, rng)
+    W, factors = _start(X, k, start, variance, rng)
 
-    alpha, root_d = n / d, np.sqrt(d)
     z = omega = None
     echo = 0.0  # what the g of earlier iterations left in XW
     converged, message = False, f"not converged after {max_iter} iterations"
@@ -164,7 +172,7 @@ def amp_rbm(
         b = transposed_times(X, g) / root_d + W @ A
         step = multiplier_step(b.T @ b / d, A, alpha, V, hidden)
         if step.message:
-            message = step.message
+            message = f"{step.message}; {_remedy(alpha)}"
             break
         new_W = b @ step.V
         change = np.linalg.norm(new_W - W) / np.sqrt(d * k)
@@ -194,15 +202,22 @@ def amp_rbm(
     return AMPResult(W, V, omega, converged, len(changes), gradient_size, message, history)
 
 
-def _start(X, k, start, rng):
+def _start(X, k, start, variance, rng):
     """Return the first weights and the factors of their first fields."""
     if not isinstance(start, str):
         return start, np.ones(k)
     if start == "random":
-        return random_start(X.shape[1], k, rng), np.ones(k)
+        return np.sqrt(variance) * random_start(X.shape[1], k, rng), np.ones(k)
     if start == "spectral":
         return spectral_start(X, k)
     raise ValueError(f'start must be "random", "spectral" or an array; got {start!r}')
+
+
+def _remedy(alpha):
+    """Return what to do if the multiplier step has no solution, in words."""
+    if alpha > 1.0:
+        return 'try start="spectral", or another rng'
+    return "with no more samples than dimensions train by gradient_descent or adam"
 
 
 def _gradient_size(X, W, hidden):

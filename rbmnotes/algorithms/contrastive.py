@@ -7,6 +7,7 @@ from rbmnotes._validation import (
     not_negative,
     positive_integer,
     random_generator,
+    true_or_false,
 )
 from rbmnotes.algorithms.gibbs_chains import negative_phase
 from rbmnotes.algorithms.training_loop import DescentResult, Evaluation, evaluate, run_training
@@ -95,8 +96,7 @@ def contrastive_divergence(
         raise ValueError(f"batch_fraction must be in (0, 1]; got {batch_fraction}")
     if not isinstance(visible, Gaussian) and check_prior(visible, "visible") != Rademacher():
         raise ValueError(f"visible must be Rademacher() or Gaussian(); got {visible!r}")
-    if not isinstance(persistent, bool):
-        raise ValueError(f"persistent must be true or false; got {persistent!r}")
+    persistent = true_or_false(persistent, "persistent")
     cycles, rng = positive_integer(cycles, "cycles"), random_generator(rng)
     chains = None
 

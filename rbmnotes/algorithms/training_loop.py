@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
-from rbmnotes._validation import finite_array, finite_real, not_negative, positive_integer
+from rbmnotes._validation import (
+    finite_array,
+    finite_real,
+    not_negative,
+    positive_integer,
+    true_or_false,
+)
 from rbmnotes.model.hidden_sum import HiddenMoments
 from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments
 from rbmnotes.model.priors import Prior, check_prior
@@ -171,6 +177,7 @@ def run_training(
     d = X.shape[1]
     W = finite_array(W0, "W0", (d, None)).astype(np.float64)
     n_iter = positive_integer(n_iter, "n_iter", minimum=0)
+    keep_weights = true_or_false(keep_weights, "keep_weights")
     check_prior(hidden, "hidden")
     if W_star is not None:
         W_star = finite_array(W_star, "W_star", (d, None))

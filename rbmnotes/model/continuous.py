@@ -188,7 +188,7 @@ def check_fields(prior: Prior, z) -> None:
     size = np.max(np.abs(z), initial=0.0)
     if isinstance(prior, Continuous) and size > prior.largest_field:
         raise ValueError(
-            f"points: {prior!r} needs more of them for a field of {size:.4g}; "
+            f"hidden, visible or prior: {prior!r} needs more points for a field of {size:.4g}; "
             f"they do for {prior.largest_field:.4g}"
         )
 

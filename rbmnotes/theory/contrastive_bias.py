@@ -58,6 +58,7 @@ from rbmnotes._validation import (
     positive_integer,
     sample_ratio,
     signal_strength,
+    true_or_false,
 )
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_prior, check_standardised
@@ -192,8 +193,7 @@ def contrastive_fixed_point(
     alpha, snr = sample_ratio(alpha), signal_strength(snr)
     rate = finite_real(not_negative(learning_rate, "learning_rate"), "learning_rate")
     cycles = positive_integer(cycles, "cycles")
-    if not isinstance(persistent, bool):
-        raise ValueError(f"persistent must be true or false; got {persistent!r}")
+    persistent = true_or_false(persistent, "persistent")
     for name, prior in (("hidden", check_prior(hidden, "hidden")), ("prior_u", prior_u)):
         if not isinstance(prior, Discrete):
             raise ValueError(f"{name} must have a finite support; got {prior!r}")

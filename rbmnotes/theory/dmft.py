@@ -38,6 +38,7 @@ from rbmnotes._validation import (
     not_negative,
     positive_integer,
     random_generator,
+    true_or_false,
 )
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
@@ -189,6 +190,7 @@ def dmft(
             'dimensions of Sobol points; use sampling="random"'
         )
     streams = random_generator(rng).spawn(n_solves)
+    keep_paths = true_or_false(keep_paths, "keep_paths")
     keep = [keep_paths and i == n_solves - 1 for i in range(n_solves)]
     solve = partial(_solve, training, n_paths, sampling)
     with ThreadPoolExecutor(get_num_threads()) as pool:

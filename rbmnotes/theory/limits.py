@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rbmnotes._validation import (
+    broadcast,
     not_negative,
     number_or_array,
     positive,
@@ -57,7 +58,7 @@ def pca_overlap(alpha, snr, of: str = "w"):
     ValueError
         If `alpha` is not positive, `snr` is negative, or `of` is neither ``"w"`` nor ``"u"``.
     """
-    alpha, snr = positive(alpha, "alpha"), not_negative(snr, "snr")
+    alpha, snr = broadcast(alpha=positive(alpha, "alpha"), snr=not_negative(snr, "snr"))
     if not isinstance(of, str) or of not in ("w", "u"):
         raise ValueError(f'of must be "w" or "u"; got {of!r}')
     strength = alpha * snr**4
@@ -83,8 +84,13 @@ def outlier_eigenvalue(alpha, snr):
     Returns
     -------
     float or array
+
+    Raises
+    ------
+    ValueError
+        If `alpha` is not positive or `snr` is negative.
     """
-    alpha, snr = positive(alpha, "alpha"), not_negative(snr, "snr")
+    alpha, snr = broadcast(alpha=positive(alpha, "alpha"), snr=not_negative(snr, "snr"))
     strength = np.maximum(snr**2, alpha**-0.5)
     return number_or_array((1.0 + strength) * (alpha + 1.0 / strength))
 
@@ -108,5 +114,5 @@ def marchenko_pastur_density(x, alpha):
     x, alpha = real_values(x, "x"), positive_real(alpha, "alpha")
     lower, upper = (1.0 - np.sqrt(alpha)) ** 2, (1.0 + np.sqrt(alpha)) ** 2
     inside = (x > lower) & (x < upper)
-    body = np.sqrt(np.where(inside, (upper - x) * (x - lower), 0.0))
-    return number_or_array(body / (2.0 * np.pi * np.where(inside, x, 1.0)))
+    x = np.where(inside, x, upper)
+    return number_or_array(np.sqrt((upper - x) * (x - lower)) / (2.0 * np.pi * x))

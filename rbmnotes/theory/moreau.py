@@ -209,7 +209,8 @@ def proximal_jumps(V: float, hidden: Discrete) -> list[float]:
     z = np.linspace(-reach, reach, int(count))
     law = law_arrays(hidden)
     curve = 0.5 * z**2 - V * tabulate(z, *law)[2]
-    hull = np.sort(ConvexHull(np.column_stack([z, curve])).vertices)
+    graph = np.column_stack([z * diameter, curve * diameter**2])
+    hull = np.sort(ConvexHull(graph).vertices)
 
     def mismatch(pair):
         g, _, eta1 = tabulate(pair, *law)

@@ -103,7 +103,7 @@ def global_optimum(
     ValueError
         If an argument is out of range.
     """
-    problem = check_problem(alpha, snr, hidden, prior_u)
+    problem = alpha, snr, hidden, prior_u = check_problem(alpha, snr, hidden, prior_u)
     ends = [_polish(end, *problem) for end in _scan(*problem)]
     state = min(ends, key=lambda end: potential(end, *problem))
     unique = all(np.max(np.abs(end - state)) < SAME for end in ends)

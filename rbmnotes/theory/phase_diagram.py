@@ -14,7 +14,14 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from rbmnotes._frozen import Frozen
-from rbmnotes._validation import RATIOS, finite_real, not_negative, positive, signal_strength
+from rbmnotes._validation import (
+    RATIOS,
+    broadcast,
+    finite_real,
+    not_negative,
+    positive,
+    signal_strength,
+)
 from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher, check_standardised
@@ -104,10 +111,7 @@ def branches(
     alpha, snr = positive(alpha, "alpha"), not_negative(snr, "snr")
     signal_strength(np.max(snr, initial=0.0), "snr")
     check_precision(check_standardised(prior_u, "prior_u"), np.max(snr, initial=0.0) ** 2, "snr")
-    try:
-        alpha, snr = np.broadcast_arrays(alpha, snr)
-    except ValueError as error:
-        raise ValueError(f"alpha and snr must broadcast against each other: {error}") from error
+    alpha, snr = broadcast(alpha=alpha, snr=snr)
     found: dict[str, list] = {}
     for ratio in np.unique(alpha):
         curve = SolutionCurve(float(ratio), hidden, prior_u)

@@ -140,7 +140,7 @@ def test_a_uniform_signal_in_a_gaussian_channel():
 
 
 def test_where_a_law_is_seen_through_more_than_its_points_it_is_refused():
-    with pytest.raises(ValueError, match=r"^points: Continuous\(zeros_like"):
+    with pytest.raises(ValueError, match=r"^hidden, visible or prior: Continuous\(zeros_like"):
         UNIFORM.log_mgf(1e3)
     with pytest.raises(ValueError, match=r"^snr must not exceed what the points"):
         rn.bayes_overlap(4.0, 6.0, prior_w=UNIFORM)

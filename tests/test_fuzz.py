@@ -228,7 +228,7 @@ STRANGE = [
     *(np.asfortranarray(SIGNS), SIGNS[::-1, ::-1], np.asfortranarray(W), W[::-1], W[:, ::-1]),
     *(np.ones((2, 2, 2)), np.arange(5.0), np.linspace(-1.0, 1.0, 6), 40.0 * np.eye(2)),
     *(Own(), rn.Rademacher, UNIFORM, rn.Bernoulli(), rn.Gaussian(), rn.Discrete((1.0,), (1.0,))),
-    *(rn.Discrete((0.0, 1e40), (0.5, 0.5)), rn.Discrete((0.0, 1e-150), (0.5, 0.5))),
+    *(rn.Discrete((0.0, 1e4), (0.5, 0.5)), rn.Discrete((0.0, 1e-4), (0.5, 0.5))),
     *(rn.Discrete(np.linspace(-2.0, 2.0, 40), np.full(40, 1 / 40)), rn.SpikedModel(1e-3, 50.0)),
     *(rn.SpikedModel(1e40, 1e40), rn.SpikedModel(1.0, (0.0, 0.0, 0.0)), rn.RBM(1e3 * W), MODEL),
 ]

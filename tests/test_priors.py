@@ -4,7 +4,7 @@ from helpers import enumerate_states
 from scipy.integrate import quad
 
 from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher
-from rbmnotes.model.priors import joint_states
+from rbmnotes.model.joint_states import joint_states
 
 TERNARY = Discrete((-1.5, 0.0, 1.5), (0.25, 0.5, 0.25))
 SKEWED = Discrete((2.0, -0.5), (0.2, 0.8))  # mean 0, variance 1, given out of order

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from rbmnotes.experiments.progress import progress
-from rbmnotes.model.priors import Bernoulli, Discrete, Prior, Rademacher, joint_states
+from rbmnotes.model.joint_states import joint_states
+from rbmnotes.model.priors import Bernoulli, Discrete, Prior, Rademacher
 from rbmnotes.model.rbm import RBM
 
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)

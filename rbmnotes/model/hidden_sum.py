@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
-from rbmnotes.model.priors import Discrete, Prior, joint_states
+from rbmnotes.model.joint_states import joint_states
+from rbmnotes.model.priors import Discrete, Prior
 
 MAX_STATES = 2**26
 MAX_UNITS = 2**13

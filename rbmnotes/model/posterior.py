@@ -15,7 +15,8 @@ import numpy as np
 
 from rbmnotes._frozen import Frozen
 from rbmnotes.model.continuous import check_precision
-from rbmnotes.model.priors import Discrete, Prior, joint_states
+from rbmnotes.model.joint_states import joint_states
+from rbmnotes.model.priors import Discrete, Prior
 
 MAX_STATES = 2**16
 

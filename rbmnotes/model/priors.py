@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -80,6 +80,10 @@ class Prior(ABC):
         return self.sample_tilted(np.zeros(shape), rng)
 
 
+LARGEST_POINT = 1e4
+"""The size of the largest point of a law is between this and its inverse."""
+
+
 @dataclass(frozen=True)
 class Discrete(Prior):
     """Law on a finite set of points.
@@ -94,8 +98,8 @@ class Discrete(Prior):
     Raises
     ------
     ValueError
-        If the lengths differ, a point is repeated or not finite, or the probabilities are not
-        positive or do not sum to one (within 1e-12).
+        If the lengths differ, a point is repeated, the largest is neither zero nor from 1e-4 to 1e4
+        in size, or the probabilities are not positive or do not sum to one (within 1e-12).
     """
 
     support: tuple[float, ...]
@@ -106,6 +110,9 @@ class Discrete(Prior):
         weights = finite_array(self.probabilities, "probabilities", (len(points),))
         if len(np.unique(points)) != len(points):
             raise ValueError(f"support must not repeat a point; got {self.support!r}")
+        size = np.max(np.abs(points))
+        if size and not 1.0 / LARGEST_POINT <= size <= LARGEST_POINT:
+            raise ValueError(f"support must have points of a size near one; got {self.support!r}")
         if np.any(weights <= 0) or abs(weights.sum() - 1.0) > 1e-12:
             raise ValueError(
                 f"probabilities must be positive and sum to one; got {self.probabilities!r}, "
@@ -308,34 +315,6 @@ class Gaussian(Prior):
     def quantile(self, uniform: np.ndarray) -> np.ndarray:
         r"""Return the inverse of the normal distribution function."""
         return ndtri(uniform)
-
-
-@lru_cache(maxsize=16)
-def joint_states(prior: Discrete, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Enumerate the states of `k` independent units.
-
-    Parameters
-    ----------
-    prior : Discrete
-        Law of one unit, with m points.
-    k : int
-        Number of units; zero gives the one empty state.
-
-    Returns
-    -------
-    states : (m**k, k) array, read-only
-        In lexicographic order of the sorted support, so that for a symmetric law the state
-        ``-states[i]`` is ``states[-1 - i]``.
-    log_weights : (m**k,) array, read-only
-        Their log probabilities.
-    """
-    m = len(prior.support)
-    digits = np.indices((m,) * k).reshape(k, m**k).T
-    states = np.array(prior.support)[digits]
-    log_weights = np.log(prior.probabilities)[digits].sum(axis=1)
-    for array in (states, log_weights):
-        array.flags.writeable = False
-    return states, log_weights
 
 
 def check_prior(prior, name: str) -> Prior:

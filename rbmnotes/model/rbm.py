@@ -16,6 +16,7 @@ from scipy.stats import norm
 from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, positive_integer, random_generator
 from rbmnotes.model.hidden_sum import check_states
+from rbmnotes.model.joint_states import joint_states
 from rbmnotes.model.objective import (
     Gradient,
     ModelAverage,
@@ -24,7 +25,7 @@ from rbmnotes.model.objective import (
     eta1,
     likelihood_gradient,
 )
-from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior, joint_states
+from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior
 
 
 @dataclass(frozen=True, eq=False)

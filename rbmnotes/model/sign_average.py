@@ -12,8 +12,9 @@ from numba import prange
 from scipy.special import logsumexp
 
 from rbmnotes._compile import njit
+from rbmnotes.model.joint_states import joint_states
 from rbmnotes.model.objective import ModelAverage
-from rbmnotes.model.priors import Discrete, joint_states
+from rbmnotes.model.priors import Discrete
 
 MAX_FIELD = 350.0
 """Odds of twice this field are still a float64."""

@@ -14,9 +14,10 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from rbmnotes._compile import njit
+from rbmnotes.model.joint_states import joint_states
 from rbmnotes.model.multiplier import square_root
 from rbmnotes.model.objective import eta1
-from rbmnotes.model.priors import Discrete, Prior, joint_states
+from rbmnotes.model.priors import Discrete, Prior
 from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
 
 LANES = 64

@@ -14,8 +14,9 @@ from rbmnotes._validation import (
     symmetric_matrix,
 )
 from rbmnotes.model.continuous import check_precision
+from rbmnotes.model.joint_states import joint_states
 from rbmnotes.model.posterior import check_row_states, row_posteriors
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised, joint_states
+from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised
 
 REACH = 7.0
 """Standard deviations of the noise beyond which nothing is summed."""

@@ -185,8 +185,9 @@ def leading_time(alpha: float, snr, learning_rate: float, d):
     """
     alpha, learning_rate, _ = _check(alpha, learning_rate, [0.0])
     snr, d = positive(snr, "snr"), positive(d, "d", largest=1e300)
-    edge = np.log1p(learning_rate * (1.0 + 2.0 * np.sqrt(alpha)))
-    rate = np.log1p(learning_rate * (outlier_eigenvalue(alpha, snr) - alpha)) - edge
+    edge = 1.0 + learning_rate * (1.0 + 2.0 * np.sqrt(alpha))
+    gap = (np.sqrt(alpha) * snr - 1.0 / snr) ** 2  # of the signal's eigenvalue to the noise's edge
+    rate = np.log1p(learning_rate * gap / edge)
     above = snr > bbp_snr(alpha)
     return number_or_array(np.where(above, 0.5 * np.log(d) / np.where(above, rate, 1.0), np.inf))
 

@@ -19,8 +19,9 @@ from itertools import product
 import numpy as np
 
 from rbmnotes._validation import symmetric_matrix
+from rbmnotes.model.joint_states import joint_states
 from rbmnotes.model.multiplier import square_root
-from rbmnotes.model.priors import Discrete, Prior, Rademacher, joint_states
+from rbmnotes.model.priors import Discrete, Prior, Rademacher
 
 REACH = 8.0
 """Largest value of a standard normal variable."""

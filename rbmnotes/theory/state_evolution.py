@@ -28,6 +28,9 @@ from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory._damped_evolution import DampedIterates
 from rbmnotes.theory.quadrature import field_averages
 
+LARGEST_START = 1e20
+"""Size of a start of the recursion for one unit."""
+
 
 @dataclass(frozen=True, eq=False)
 class StateEvolution(Frozen):
@@ -270,7 +273,9 @@ def fixed_point(
 
 def _first_state(alpha, snr, hidden, start):
     """Return the (m, q, V) at which the recursion starts; Gaussian units need q below one."""
-    m = max(snr, 0.5) if start is None else finite_real(start, "start")
+    m = max(snr, 0.5)
+    if start is not None:
+        m = finite_real(start, "start", at_least=-LARGEST_START, at_most=LARGEST_START)
     V = min(1.0 / alpha, 0.5 * response_bound(hidden))
     if not isinstance(hidden, Gaussian):
         return np.array([m, m * m + 0.5, V])

@@ -17,6 +17,8 @@ from rbmnotes import (
     Rademacher,
     SpikedModel,
     amp_rbm,
+    bbp_snr,
+    fixed_point,
     informed_start,
     loss,
     loss_gradient,
@@ -530,3 +532,39 @@ def test_gradient_size_where_the_objective_is_infinite():
     assert result.n_iter == 0
     assert not result.converged
     assert result.gradient_size == np.inf
+
+
+@pytest.mark.parametrize(("alpha", "d", "snr"), [(19.0, 300, 0.8), (100.0, 100, 0.5)])
+def test_a_random_start_is_small_enough_at_large_sample_ratios(alpha, d, snr):
+    """Of standard normal starts without a response 4 and 25 of 60 have no first step."""
+    for seed in range(30):
+        X = SpikedModel(alpha, snr).sample(d, rng=(1, seed)).X
+        fit = amp_rbm(X, 1, rng=(2, seed), max_iter=4)
+        assert fit.message == "not converged after 4 iterations"
+        share = min(1.0, 2.0 / np.sqrt(alpha))
+        assert fit.history.Q[0, 0, 0] == pytest.approx(share, rel=6 * np.sqrt(2 / d))
+        assert fit.history.V[0, 0, 0] == pytest.approx(0.5 * share)
+
+
+def test_the_first_state_is_that_without_overlap_at_large_sample_ratios():
+    """The relative rests are of order alpha^-1/2: halved, nearly, at four times the ratio."""
+    gaps = []
+    for alpha in (1e3, 4e3):
+        state = fixed_point(alpha, 0.5 * bbp_snr(alpha), start=0.01)
+        gaps.append([state.q * np.sqrt(alpha) / 2 - 1, state.V * np.sqrt(alpha) - 1])
+    np.testing.assert_allclose(np.abs(gaps[1]), 0.5 * np.abs(gaps[0]), rtol=0.15)
+    assert np.abs(gaps[1]).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("alpha", "remedy"), [(0.5, "gradient_descent or adam"), (100.0, "spectral")]
+)
+def test_what_to_do_without_a_multiplier_step_is_said(alpha, remedy):
+    messages = set()
+    for seed in range(10):
+        X = SpikedModel(alpha, 0.5).sample(100, rng=seed).X
+        start = np.random.default_rng((1, seed)).standard_normal((100, 1))
+        messages.add(amp_rbm(X, start=start, max_iter=50).message)
+    told = {message for message in messages if "multiplier" in message or "response" in message}
+    assert told
+    assert all(remedy in message for message in told)

@@ -568,3 +568,10 @@ def test_what_to_do_without_a_multiplier_step_is_said(alpha, remedy):
     told = {message for message in messages if "multiplier" in message or "response" in message}
     assert told
     assert all(remedy in message for message in told)
+
+
+def test_the_change_is_that_of_an_entry_of_all_units():
+    X = spiked(d=100).X
+    two, three = (amp_rbm(X, 2, rng=0, V0=0.2 * np.eye(2), max_iter=steps) for steps in (2, 3))
+    change = np.sqrt(np.mean((three.W - two.W) ** 2))
+    assert three.history.change[2] == pytest.approx(change, rel=1e-12)

@@ -671,3 +671,27 @@ def test_tangent_training_beats_theorem_1_on_large_fields():
         reached[method] = rbm.log_likelihood(X).mean()
     assert reached["effective"] < reached["tangent"] - 0.3
     assert reached["tangent"] < reached["exact"] + 0.02
+
+
+@pytest.mark.parametrize("effective", [False, True])
+def test_a_pixel_that_is_always_on_has_a_mean_below_one(effective):
+    X = np.ones((4, 2))
+    X[:2, 1] = -1
+    mean = 4 / 5
+    start = independent_start(X, 1, effective=effective, rng=0)
+    field = mean if effective else np.arctanh(mean)
+    np.testing.assert_allclose(start.visible_bias / np.sqrt(2), [field, 0.0], rtol=1e-14)
+
+
+def test_the_gradient_of_an_epoch_is_a_root_mean_square_over_its_batches():
+    """At a rate so small that the machine stays: all batches see the same one."""
+    X = np.where(np.random.default_rng(0).random((9, 5)) < 0.5, -1, 1)
+    training = RBMTraining(X, 2, learning_rate=1e-12, batch_size=3, method="exact", rng=1)
+    order = np.random.default_rng()
+    order.bit_generator.state = training._rng.bit_generator.state
+    rows = order.permutation(9).reshape(3, 3)
+    squares = []
+    for batch in rows:
+        gradient = training.rbm.gradient(X[batch])  # summed over the samples
+        squares.append(sum(np.sum((part / 3) ** 2) for part in vars(gradient).values()))
+    assert training.epoch(X) == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-6)

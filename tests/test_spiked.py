@@ -272,3 +272,9 @@ def test_channels_that_are_not_standardised_are_refused(channel):
 def test_priors_that_are_not_standardised_are_refused(name, prior):
     with pytest.raises(ValueError, match=rf"^{name} must have mean zero and variance one"):
         SpikedModel(1.0, 1.0, **{name: prior})
+
+
+def test_numbers_of_samples_are_rounded_and_at_least_one():
+    assert [SpikedModel(0.3, 1.0).n(d) for d in (1, 2, 4, 5, 10)] == [1, 1, 1, 2, 3]
+    assert SpikedModel(0.01, 1.0).n(10) == 1
+    assert SpikedModel(2.6, 1.0).n(1) == 3

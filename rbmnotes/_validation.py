@@ -74,12 +74,14 @@ def proper_share(value, name: str) -> float:
     return value
 
 
-def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
+def finite_array(
+    value, name: str, shape: tuple[int | None, ...] | None = None, largest: float = HUGE
+) -> np.ndarray:
     """Return `value` as a floating-point array of the given shape.
 
     In `shape`, ``None`` stands for any positive size; without it every shape will do. A
-    ``float32`` array stays one; everything else becomes ``float64``. Entries are below 1e50 in
-    size, so that their powers are floating-point numbers.
+    ``float32`` array stays one; everything else becomes ``float64``. Entries are below
+    `largest` in size, so that their powers are floating-point numbers.
     """
     masked = np.ma.isMaskedArray(value) and np.any(np.ma.getmaskarray(value))
     try:
@@ -97,8 +99,8 @@ def finite_array(value, name: str, shape: tuple[int | None, ...] | None = None) 
         size = max(float(array.max()), -float(array.min()))  # either is NaN if an entry is
         if not np.isfinite(size):
             raise ValueError(f"{name} must be finite; it contains NaN or infinity")
-        if size > HUGE:
-            raise ValueError(f"{name} must not exceed {HUGE:g} in size; it reaches {size:.3g}")
+        if size > largest:
+            raise ValueError(f"{name} must not exceed {largest:g} in size; it reaches {size:.3g}")
     return array
 
 
@@ -137,24 +139,22 @@ def symmetric_matrix(value, name: str, k: int | None = None) -> np.ndarray:
     return matrix
 
 
-def real_values(value, name: str) -> np.ndarray:
+def real_values(value, name: str, largest: float = HUGE) -> np.ndarray:
     """Return `value`, of any shape, as a ``float64`` array, or raise if it is not finite."""
-    return finite_array(value, name).astype(np.float64, copy=False)
+    return finite_array(value, name, largest=largest).astype(np.float64, copy=False)
 
 
 def not_negative(value, name: str, largest: float = HUGE):
     """Return a number or an array of them, or raise if one is negative or above `largest`."""
-    array = real_values(value, name)
+    array = real_values(value, name, largest)
     if np.any(array < 0):
         raise ValueError(f"{name} must not be negative; got {value!r}")
-    if np.any(array > largest):
-        raise ValueError(f"{name} must be at most {largest:g}; got {value!r}")
     return array[()]
 
 
 def positive(value, name: str, largest: float = HUGE):
     """Return a number or an array of them, or raise unless from ``1 / largest`` to `largest`."""
-    if np.any(real_values(value, name) <= 0):
+    if np.any(real_values(value, name, largest) <= 0):
         raise ValueError(f"{name} must be positive; got {value!r}")
     array = not_negative(value, name, largest)
     if np.any(array < 1.0 / largest):

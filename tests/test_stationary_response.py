@@ -107,7 +107,7 @@ def test_weights_of_zero_are_stationary_but_no_fixed_point(alpha):
     assert np.all(np.abs(roots.imag) > 0) if discriminant < 0 else np.all(roots > 1)
     # AMP-RBM does not stay there: its step leaves the range of the theory
     fit = amp_rbm(X, start=1e-3 * np.ones((60, 1)), V0=[[0.3]], max_iter=1)
-    assert fit.message == "the response is not positive: the iteration left the range of the theory"
+    assert fit.message.startswith("the response is not positive")
 
 
 def test_most_minima_below_the_replicon_line_have_no_admissible_response():

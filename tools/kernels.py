@@ -39,7 +39,8 @@ def differences(report: str) -> list[str]:
     ``-`` is before what is stored, ``+`` before what this run printed.
     """
     found, cell, comparing = [], "", False
-    for line in _COLOUR.sub("", report).splitlines():
+    report = _COLOUR.sub("", report).partition("short test summary info")[0]
+    for line in report.splitlines():
         if heading := _HEADING.match(line):
             cell, comparing = heading[1], False
         elif reason := _REASON.match(line):

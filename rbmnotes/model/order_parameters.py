@@ -28,8 +28,8 @@ def overlap(W_star, W) -> np.ndarray:
     ValueError
         If the number of rows differs or a value is not finite.
     """
-    W_star = _scaled(finite_array(W_star, "W_star", (None, None)))
-    W = _scaled(finite_array(W, "W", (len(W_star), None)))
+    W_star = _scaled(finite_array(W_star, "W_star", (None, None), largest=np.inf))
+    W = _scaled(finite_array(W, "W", (len(W_star), None), largest=np.inf))
     norms = np.outer(np.linalg.norm(W_star, axis=0), np.linalg.norm(W, axis=0))
     products = W_star.T @ W
     return np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)

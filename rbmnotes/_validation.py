@@ -9,6 +9,8 @@ import numpy as np
 
 HUGE = 1e50
 """Largest strength, ratio or rate: powers of it are still floating-point numbers."""
+HUGE_SINGLE = 1e15
+"""The same of an array in single precision."""
 RATIOS = (0.01, 1e5)
 """Sample ratios that the solvers of the theory take."""
 LARGEST_STRENGTH = 100.0
@@ -99,6 +101,8 @@ def finite_array(
         size = max(float(array.max()), -float(array.min()))  # either is NaN if an entry is
         if not np.isfinite(size):
             raise ValueError(f"{name} must be finite; it contains NaN or infinity")
+        if array.dtype == np.float32 and largest == HUGE:
+            largest = HUGE_SINGLE
         if size > largest:
             raise ValueError(f"{name} must not exceed {largest:g} in size; it reaches {size:.3g}")
     return array

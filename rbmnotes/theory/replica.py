@@ -39,6 +39,8 @@ LARGEST_Y = 10.0
 """Where it gives up."""
 STEP = 1.05
 """Factor between sample ratios in the continuation to small ones."""
+MAX_POINTS = 2**20
+"""Points of an inner average."""
 OUTER_POINTS = 121
 """Points of the rule in $H_0$."""
 NO_OVERLAP = 1e-6
@@ -248,7 +250,13 @@ def _averages(state, snr, hidden):
     reach = WIDTH * np.sqrt(spread) + (y * spread + V) * top
     step = min(0.25 * np.sqrt(spread), 0.2 / top)
     low, high = center[0] - reach, center[-1] + reach
-    z = np.linspace(low, high, 2 * int(np.ceil(0.5 * (high - low) / step)) + 1)
+    count = 2.0 * np.ceil(0.5 * (high - low) / step) + 1.0
+    if not count <= MAX_POINTS:
+        raise ValueError(
+            f"alpha or snr is out of reach: an average would take {count:.2g} points, more than "
+            f"{MAX_POINTS}"
+        )
+    z = np.linspace(low, high, int(count))
     g, slope, eta1 = tabulate(z, *law_arrays(hidden))
     envelope, jacobian = 0.5 * V * g**2 - eta1, 1.0 - V * slope
     exponent = -0.5 * (z - V * g - center[:, None]) ** 2 / spread - y * envelope

@@ -294,6 +294,23 @@ def test_a_killed_export_leaves_a_pair_that_belongs_together(tmp_path, monkeypat
     assert seen == [1, 1, 2, 2]
 
 
+def test_two_exports_of_one_table_at_once_end_well(tmp_path, monkeypatch):
+    """The second comes between the table and the manifest of the first."""
+    store, folder, there = tmp_path / "store", tmp_path / "out", exported._write
+    frame = run(TOY, store=store)
+
+    def write(path, text):
+        there(path, text)
+        if path.suffix == ".csv":
+            monkeypatch.undo()
+            export(TOY, "quick", frame, folder, store)
+
+    monkeypatch.setattr(exported, "_write", write)
+    export(TOY, "quick", frame, folder, store)
+    assert read_exported("toy", "quick", folder)[0].equals(frame)
+    assert sorted(p.name for p in folder.iterdir()) == ["toy-quick.csv", "toy-quick.json"]
+
+
 def test_a_table_of_another_manifest_is_never_valid(tmp_path):
     first, second = first_and_second(tmp_path)
     shutil.copy(second / "toy-quick.csv", first)

@@ -163,7 +163,8 @@ def two_writers(folder, expected, times, rng) -> str:
     """Two runs on one store at once; both end well."""
     for name in map(str, range(min(times, 3))):
         both = [start(folder / name), start(folder / name)]
-        demand([finish(process) for process in both] == [(0, "")] * 2)
+        ends = [finish(process) for process in both]
+        demand(ends == [(0, "")] * 2, ends)
         demand(table(folder / name) == expected)
     return "both end with the same table"
 

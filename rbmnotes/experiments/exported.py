@@ -80,9 +80,11 @@ def export(experiment, scale: str, frame: pd.DataFrame, folder=None, store=None)
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     pending = path.with_suffix(_NEXT)
-    _write(pending, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    described = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    _write(pending, described)
     _write(path, text)
-    pending.replace(path.with_suffix(".json"))
+    _write(path.with_suffix(".json"), described)
+    pending.unlink(missing_ok=True)  # another writer of the same table may have been here
     return path
 
 

@@ -244,16 +244,9 @@ def _predictions(alpha, snr):
         ("snr over threshold", snr / threshold, "" if snr > threshold else "no outlier"),
         ("PCA overlap with w", pca_w, ""),
         ("PCA overlap with u", pca_u, ""),
-        _bayes_row(alpha, snr),
+        ("Bayes-optimal overlap", rn.bayes_overlap(alpha, snr), ""),
         *_rbm_rows(alpha, snr),
     ]
-
-
-def _bayes_row(alpha, snr):
-    try:
-        return "Bayes-optimal overlap", rn.bayes_overlap(alpha, snr), ""
-    except RuntimeError as error:  # too near to the threshold
-        return "Bayes-optimal overlap", None, str(error)
 
 
 def _rbm_rows(alpha, snr):

@@ -158,12 +158,12 @@ def not_negative(value, name: str, largest: float = HUGE):
 
 def positive(value, name: str, largest: float = HUGE):
     """Return a number or an array of them, or raise unless from ``1 / largest`` to `largest`."""
-    if np.any(real_values(value, name, largest) <= 0):
+    array = real_values(value, name, largest)
+    if np.any(array <= 0):
         raise ValueError(f"{name} must be positive; got {value!r}")
-    array = not_negative(value, name, largest)
     if np.any(array < 1.0 / largest):
         raise ValueError(f"{name} must be at least {1.0 / largest:g}; got {value!r}")
-    return array
+    return array[()]
 
 
 def broadcast(**values) -> list[np.ndarray]:

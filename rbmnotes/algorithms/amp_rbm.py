@@ -147,7 +147,7 @@ def amp_rbm(
     variance = 1.0
     if V0 is None and isinstance(start, str) and start == "random":
         variance = min(1.0, 2.0 / np.sqrt(alpha))
-        V0 = min(0.5 * variance, 0.5 * response_bound(hidden)) * np.eye(k)
+        V0 = 0.5 * min(variance, response_bound(hidden)) * np.eye(k)
     V = check_response(np.zeros((k, k)) if V0 is None else V0, "V0", k, hidden)
     damping = proper_share(damping, "damping")
     tol, max_iter = finite_real(tol, "tol", above=0.0), positive_integer(max_iter, "max_iter")

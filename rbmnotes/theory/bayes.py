@@ -89,12 +89,8 @@ def bayes_log_evidence(
 
     Parameters
     ----------
-    alpha : float
-        Sample ratio.
-    snr : float
-        Signal strength.
-    prior_u, prior_w : Prior
-        Laws of the latent variables and of the signal's entries: zero mean, unit variance.
+    alpha, snr, prior_u, prior_w
+        As of :func:`rbmnotes.bayes_overlap`.
 
     Returns
     -------
@@ -102,7 +98,7 @@ def bayes_log_evidence(
 
     Raises
     ------
-    ValueError, RuntimeError
+    ValueError
         As :func:`rbmnotes.bayes_overlap`.
     """
     m_w = bayes_overlap(alpha, snr, prior_u, prior_w) ** 2

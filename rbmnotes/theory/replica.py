@@ -29,7 +29,7 @@ from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
 from rbmnotes.model.proximal import response_bound
 from rbmnotes.model.tilted import law_arrays
-from rbmnotes.theory.moreau import WIDTH, tabulate
+from rbmnotes.theory.moreau import MAX_POINTS, WIDTH, tabulate
 from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.solution_curve import SolutionCurve
 
@@ -39,8 +39,6 @@ LARGEST_Y = 10.0
 """Where it gives up."""
 STEP = 1.05
 """Factor between sample ratios in the continuation to small ones."""
-MAX_POINTS = 2**20
-"""Points of an inner average."""
 OUTER_POINTS = 121
 """Points of the rule in $H_0$."""
 NO_OVERLAP = 1e-6

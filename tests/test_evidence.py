@@ -105,6 +105,17 @@ def test_path_test_finds_a_wrong_theory():
     assert compare_paths(correlated_paths(rng), 0.5 * theory).p_value == 0.0  # the fixed start
 
 
+def test_signs_that_repeat_the_data_are_no_smaller():
+    """Among ten instances all of one sign, only two of the 1024 patterns reach what is seen."""
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(2000, 10))
+    ties = np.sum(np.abs(signs.sum(axis=1)) == 10)
+    assert ties > 0
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        paths = rng.uniform(0.5, 1.0, (10, 6))
+        assert compare_paths(paths, np.zeros(6), 2000, rng=0).p_value == (1 + ties) / 2001
+
+
 def test_identity():
     assert compare_exactly([1.0, 2.0], [1.0, 2.0 + 1e-13], 1e-12).verdict == "agrees"
     assert compare_exactly([1.0, 2.0], [1.0, 2.1], 1e-12).verdict == "disagrees"

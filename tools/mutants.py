@@ -4,11 +4,11 @@ Usage: python tools/mutants.py [--count 200] [--seed 0] [--jobs 2] [--limit 600]
                                [--results mutants.jsonl] [MODULE.py ...]
 
 A change swaps + and -, * and /, turns a comparison round, drops a sign, takes a power one higher, a
-constant a tenth or one larger. Each is made in a copy of its own, so numba compiles everything
-anew, and there the tests most related to the module run, as long as they pass and within a limit
-of seconds. Results are appended to a file, and another run goes on where this one stopped. At the
-end the score is printed, and the changes that no test has noticed; those named in
-``tools/equivalent.txt``, which change nothing, do not count.
+constant a tenth or one larger. First, all tests concerned must pass without any. Then each is made
+in a copy of its own, so numba compiles everything anew, and there the tests most related to the
+module run, as long as they pass and within a limit of seconds. Results are appended to a file, and
+another run goes on where this one stopped. At the end the score is printed, and the changes that
+no test has noticed; those named in ``tools/equivalent.txt``, which change nothing, do not count.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def related_tests(module: str) -> list[str]:
     return found[:MOST_TEST_FILES]
 
 
-def run_tests(module: str, mutant: Mutant | None, tests: list[str], limit: float) -> str:
+def run_tests(mutant: Mutant | None, tests: list[str], limit: float | None) -> str:
     """Run tests in a copy with the change made; return passed, failed or ``too slow``."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         ignored = shutil.ignore_patterns("__pycache__", ".*", "_build")
@@ -185,7 +185,7 @@ def run_tests(module: str, mutant: Mutant | None, tests: list[str], limit: float
             shutil.copy(ROOT / name, folder)
         Path(folder, "book").symlink_to(ROOT / "book")
         if mutant is not None:
-            target = Path(folder, module)
+            target = Path(folder, mutant.module)
             target.write_text(mutant.apply(target.read_text(encoding="utf-8")), encoding="utf-8")
         places = {"PYTHONPATH": folder, "NUMBA_CACHE_DIR": str(Path(folder, "compiled"))}
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-o", "addopts=", *tests]
@@ -204,9 +204,9 @@ def run_tests(module: str, mutant: Mutant | None, tests: list[str], limit: float
         return "passed" if done.returncode == 0 else "failed"
 
 
-def key_of(module: str, mutant: Mutant | None) -> str:
+def key_of(mutant: Mutant) -> str:
     """Return what tells one change from another, also after lines have moved."""
-    return f"{module}: {mutant.text} [{mutant.column}] {mutant.new}" if mutant else module
+    return f"{mutant.module}: {mutant.text} [{mutant.column}] {mutant.new}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -226,25 +226,25 @@ def main(arguments: list[str] | None = None) -> int:
         done = {row["key"]: row["outcome"] for row in map(json.loads, lines)}
     tests = {mutant.module: related_tests(mutant.module) for mutant in chosen}
 
-    def work(module, mutant):
-        key = key_of(module, mutant)
+    def work(mutant):
+        key = key_of(mutant)
         if key not in done:
-            outcome = run_tests(module, mutant, tests[module], options.limit)
-            row = {"key": key, "outcome": outcome, "tests": tests[module]}
-            row |= asdict(mutant) if mutant else {}
+            outcome = run_tests(mutant, tests[mutant.module], options.limit)
+            row = {"key": key, "outcome": outcome, "tests": tests[mutant.module]}
             with options.results.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+                file.write(json.dumps(row | asdict(mutant)) + "\n")
+            print(f"{outcome}: {mutant}", flush=True)
             done[key] = outcome
-            print(f"{outcome}: {mutant or module + ' unchanged'}", flush=True)
         return done[key]
 
+    if not all(key_of(mutant) in done for mutant in chosen):
+        concerned = sorted({test for files in tests.values() for test in files})
+        if run_tests(None, [*concerned, "-n", str(options.jobs)], None) != "passed":
+            print(f"without any change these do not pass: pytest {' '.join(concerned)}")
+            return 1
+        print(f"without any change {len(concerned)} files of tests pass", flush=True)
     with ThreadPoolExecutor(options.jobs) as pool:
-        unchanged = dict(zip(tests, pool.map(lambda name: work(name, None), tests), strict=True))
-        if broken := [name for name, outcome in unchanged.items() if outcome != "passed"]:
-            print(f"without any change the tests do not pass for {', '.join(broken)}")
-        chosen = [mutant for mutant in chosen if unchanged[mutant.module] == "passed"]
-        outcomes = [*pool.map(lambda mutant: work(mutant.module, mutant), chosen)]
-    return report(chosen, outcomes)
+        return report(chosen, [*pool.map(work, chosen)])
 
 
 def report(chosen: list[Mutant], outcomes: list[str]) -> int:
@@ -252,10 +252,10 @@ def report(chosen: list[Mutant], outcomes: list[str]) -> int:
     text = EQUIVALENT.read_text(encoding="utf-8") if EQUIVALENT.exists() else ""
     equivalent = {line.partition(" # ")[0].strip() for line in text.splitlines()}
     survivors = [m for m, o in zip(chosen, outcomes, strict=True) if o == "passed"]
-    alive = [m for m in survivors if key_of(m.module, m) not in equivalent]
+    alive = [m for m in survivors if key_of(m) not in equivalent]
     counted = len(chosen) - len(survivors) + len(alive)
     for mutant in alive:
-        print(f"not noticed: {mutant}\n    {key_of(mutant.module, mutant)}")
+        print(f"not noticed: {mutant}\n    {key_of(mutant)}")
     share = 100 * (counted - len(alive)) / counted if counted else 0.0
     print(f"{counted - len(alive)} of {counted} changes noticed ({share:.1f} %)", end="; ")
     print(

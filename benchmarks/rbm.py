@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.harness import Row, measure
 from rbmnotes import fashion_mnist
-from rbmnotes.experiments.peers import Ours
-from rbmnotes.experiments.race import METHODS, measure_race
+from rbmnotes.experiments.images.peers import Ours
+from rbmnotes.experiments.images.race import METHODS, measure_race
 
 K = 10
 # One grid for all methods, in the units of each; every method is shown at its best rate.

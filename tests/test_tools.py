@@ -93,9 +93,9 @@ def test_a_choice_of_two_hundred_is_large_enough_repeats_and_covers_every_module
 
 def test_tests_of_a_module_begin_with_its_own():
     first = {
-        "rbmnotes/model/priors.py": "tests/test_priors.py",
-        "rbmnotes/theory/dmft.py": "tests/test_dmft.py",
-        "rbmnotes/theory/moreau.py": "tests/test_gordon.py",
+        "rbmnotes/model/priors.py": "tests/model/test_priors.py",
+        "rbmnotes/theory/dmft.py": "tests/theory/test_dmft.py",
+        "rbmnotes/theory/moreau.py": "tests/theory/test_gordon.py",
     }
     for module, test in first.items():
         assert test in mutants.related_tests(module)[:2]

@@ -29,8 +29,8 @@ sys.path.insert(0, str(ROOT))
 
 from rbmnotes.__main__ import main as command_line  # noqa: E402
 from rbmnotes.experiments import registry  # noqa: E402
-from rbmnotes.experiments.experiment import Experiment, Scale, grid  # noqa: E402
-from rbmnotes.experiments.exported import read_exported  # noqa: E402
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid  # noqa: E402
+from rbmnotes.experiments.engine.exported import read_exported  # noqa: E402
 
 KILL = "SOAK_KILL"
 """Environment variable: the process to kill at the point 7, how often at most, and a folder."""

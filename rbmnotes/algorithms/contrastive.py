@@ -10,7 +10,7 @@ from rbmnotes._validation import (
     true_or_false,
 )
 from rbmnotes.algorithms.gibbs_chains import negative_phase
-from rbmnotes.algorithms.training_loop import DescentResult, Evaluation, evaluate, run_training
+from rbmnotes.algorithms.descent_loop import DescentResult, Evaluation, evaluate, run_training
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
 
 

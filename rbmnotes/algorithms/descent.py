@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rbmnotes._validation import finite_real, not_negative, random_generator
 from rbmnotes.algorithms.adam import Adam
-from rbmnotes.algorithms.training_loop import DescentHistory as DescentHistory
-from rbmnotes.algorithms.training_loop import DescentResult, evaluate, run_training
+from rbmnotes.algorithms.descent_loop import DescentHistory as DescentHistory
+from rbmnotes.algorithms.descent_loop import DescentResult, evaluate, run_training
 from rbmnotes.model.priors import Prior, Rademacher
 
 

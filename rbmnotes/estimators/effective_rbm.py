@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rbmnotes._validation import positive_integer
-from rbmnotes.algorithms.rbm_training import RBMTraining
+from rbmnotes.likelihood.epochs import RBMTraining
 from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.priors import Bernoulli
 

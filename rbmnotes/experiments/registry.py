@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from rbmnotes.experiments.catalogue import CATALOGUE
-from rbmnotes.experiments.experiment import Experiment, canonical
-from rbmnotes.experiments.exported import read_exported
+from rbmnotes.experiments.engine.experiment import Experiment, canonical
+from rbmnotes.experiments.engine.exported import read_exported
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in CATALOGUE}
 
@@ -36,12 +36,12 @@ def load_results(name: str, scale: str, folder=None) -> pd.DataFrame:
         Of the experiment.
     scale : str
     folder : path, optional
-        Default :func:`rbmnotes.experiments.exported.results_folder`, also from within ``book/``.
+        Default :func:`rbmnotes.experiments.engine.exported.results_folder`, also from within ``book/``.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`rbmnotes.experiments.engine.run` returned it.
+        As :func:`rbmnotes.experiments.engine.run.run` returned it.
 
     Raises
     ------

@@ -37,7 +37,7 @@ def verdict(claim: str, what: str, result) -> None:
     what : str
         The quantity compared.
     result : Extrapolation, Rate, PathAgreement, Identity, Count or JointAgreement
-        From ``rbmnotes.experiments.evidence``.
+        From ``rbmnotes.evidence``.
     """
     print(printable(f"[{claim}] {result.verdict}: {what}: {result}"))
 

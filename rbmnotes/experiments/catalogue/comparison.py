@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from rbmnotes.experiments import (
-    bayes_comparison,
-    bayes_map,
-    bayes_rank_one,
-    bayes_stage,
-    comparison,
-    solution_time,
-    ten_units,
-)
-from rbmnotes.experiments.equal_signals import (
+from rbmnotes.experiments.bayes import many_signals
+from rbmnotes.experiments.bayes import beside_pca
+from rbmnotes.experiments.bayes import one_signal
+from rbmnotes.experiments.bayes import first_stage
+from rbmnotes.experiments.comparison import methods
+from rbmnotes.experiments.comparison import solution_time
+from rbmnotes.experiments.comparison import ten_units
+from rbmnotes.experiments.comparison.equal_signals import (
     INSTANCES,
     PRIORS_W,
     QUICK_SIZES,
@@ -19,22 +17,22 @@ from rbmnotes.experiments.equal_signals import (
     SIZES,
     equal_signals_grid,
 )
-from rbmnotes.experiments.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
 
 _QUICK_COMPARISON = [
     point
-    for point in comparison.comparison_grid(QUICK_SIZES, QUICK_SNR)
+    for point in methods.comparison_grid(QUICK_SIZES, QUICK_SNR)
     if point["r"] == 2 or (point["prior_w"], point["snr"]) == ("Rademacher", max(QUICK_SNR))
 ]
 
 
-_BAYES_LAWS = {"prior_u": bayes_rank_one.LAWS, "prior_w": bayes_rank_one.LAWS}
+_BAYES_LAWS = {"prior_u": one_signal.LAWS, "prior_w": one_signal.LAWS}
 
 
 _BAYES_COMPARISON = tuple(
     point
     for r, d in SIZES.items()
-    for point in equal_signals_grid(bayes_comparison.SNR[r], {r: d}, PRIORS_W)
+    for point in equal_signals_grid(many_signals.SNR[r], {r: d}, PRIORS_W)
 )
 
 EXPERIMENTS = (
@@ -42,11 +40,11 @@ EXPERIMENTS = (
         name="comparison",
         version=1,
         description="Equal signals: AMP-RBM, Adam, CD and PCA beside theory (Figure 5)",
-        measure=comparison.measure_comparison,
-        predict=comparison.predict_comparison,
+        measure=methods.measure_comparison,
+        predict=methods.predict_comparison,
         scales={
             "quick": Scale(_QUICK_COMPARISON, 4),
-            "paper": Scale(comparison.comparison_grid(), INSTANCES),
+            "paper": Scale(methods.comparison_grid(), INSTANCES),
         },
         figure=5,
     ),
@@ -54,10 +52,10 @@ EXPERIMENTS = (
         name="equal_pca",
         version=1,
         description="Equal signals: PCA at three sizes, for the basis it picks",
-        measure=comparison.measure_equal_pca,
+        measure=methods.measure_equal_pca,
         scales={
-            "quick": Scale(*comparison.pca_grid({2: {100: 10, 200: 10}})),
-            "paper": Scale(*comparison.pca_grid(comparison.PCA_INSTANCES)),
+            "quick": Scale(*methods.pca_grid({2: {100: 10, 200: 10}})),
+            "paper": Scale(*methods.pca_grid(methods.PCA_INSTANCES)),
         },
     ),
     Experiment(
@@ -105,22 +103,22 @@ EXPERIMENTS = (
         name="bayes_paths",
         version=1,
         description="Bayes-optimal AMP with one signal against its state evolution, by iteration",
-        measure=bayes_rank_one.measure_bayes_path,
+        measure=one_signal.measure_bayes_path,
         scales={
             "quick": Scale(grid(d=[100, 200], **_BAYES_LAWS), 10),
-            "paper": by_size(bayes_rank_one.PATH_INSTANCES, **_BAYES_LAWS),
+            "paper": by_size(one_signal.PATH_INSTANCES, **_BAYES_LAWS),
         },
     ),
     Experiment(
         name="bayes_points",
         version=2,
         description="Bayes-optimal AMP with one signal: overlap and log evidence where it settles",
-        measure=bayes_rank_one.measure_bayes_point,
-        predict=bayes_rank_one.predict_bayes_point,
+        measure=one_signal.measure_bayes_point,
+        predict=one_signal.predict_bayes_point,
         scales={
             "quick": Scale(grid(snr=[1.4], d=[100, 200], **_BAYES_LAWS), 5),
             "paper": by_size(
-                bayes_rank_one.POINT_INSTANCES, snr=bayes_rank_one.POINT_SNR, **_BAYES_LAWS
+                one_signal.POINT_INSTANCES, snr=one_signal.POINT_SNR, **_BAYES_LAWS
             ),
         },
     ),
@@ -128,12 +126,12 @@ EXPERIMENTS = (
         name="bayes_points_again",
         version=1,
         description="The points with one signal once more, to judge what the first runs left open",
-        measure=bayes_rank_one.measure_bayes_point,
-        predict=bayes_rank_one.predict_bayes_point,
+        measure=one_signal.measure_bayes_point,
+        predict=one_signal.predict_bayes_point,
         scales={
             "quick": Scale(grid(snr=[1.4], d=[100, 200], **_BAYES_LAWS), 5),
             "paper": by_size(
-                bayes_rank_one.AGAIN_INSTANCES, snr=bayes_rank_one.POINT_SNR, **_BAYES_LAWS
+                one_signal.AGAIN_INSTANCES, snr=one_signal.POINT_SNR, **_BAYES_LAWS
             ),
         },
     ),
@@ -141,11 +139,11 @@ EXPERIMENTS = (
         name="bayes_comparison",
         version=1,
         description="Equal signals: Bayes-optimal AMP, decimation and PCA (Figure 6)",
-        measure=bayes_comparison.measure_bayes_comparison,
-        predict=bayes_comparison.predict_bayes_comparison,
+        measure=many_signals.measure_bayes_comparison,
+        predict=many_signals.predict_bayes_comparison,
         scales={
             "quick": Scale(
-                equal_signals_grid(bayes_comparison.QUICK_SNR, QUICK_SIZES, PRIORS_W), 2
+                equal_signals_grid(many_signals.QUICK_SNR, QUICK_SIZES, PRIORS_W), 2
             ),
             "paper": Scale(_BAYES_COMPARISON, INSTANCES),
         },
@@ -155,15 +153,15 @@ EXPERIMENTS = (
         name="bayes_limit",
         version=1,
         description="Equal signals: Bayes-optimal AMP from a random start, extrapolated in d",
-        measure=bayes_comparison.measure_bayes_limit,
-        predict=bayes_comparison.predict_bayes_limit,
+        measure=many_signals.measure_bayes_limit,
+        predict=many_signals.predict_bayes_limit,
         scales={
             "quick": Scale(grid(r=[2, 10], d=[100, 200], prior_w=PRIORS_W, snr=[1.2]), 3),
             "paper": by_size(
-                bayes_comparison.LIMIT_INSTANCES,
+                many_signals.LIMIT_INSTANCES,
                 r=[2, 10],
                 prior_w=PRIORS_W,
-                snr=[bayes_comparison.LIMIT_SNR],
+                snr=[many_signals.LIMIT_SNR],
             ),
         },
     ),
@@ -171,20 +169,20 @@ EXPERIMENTS = (
         name="bayes_map",
         version=1,
         description="Equal signals: Bayes-optimal AMP beside PCA over strength, size and iteration",
-        measure=bayes_map.measure_bayes_map,
+        measure=beside_pca.measure_bayes_map,
         scales={
-            "quick": Scale(*bayes_map.map_grid({2: {100: 2}, 10: {100: 2}}, (0.8,))),
-            "paper": Scale(*bayes_map.map_grid(bayes_map.INSTANCES)),
+            "quick": Scale(*beside_pca.map_grid({2: {100: 2}, 10: {100: 2}}, (0.8,))),
+            "paper": Scale(*beside_pca.map_grid(beside_pca.INSTANCES)),
         },
     ),
     Experiment(
         name="first_stage",
         version=1,
         description="Ten equal signals: how pure decimation's first estimate is, by dimension",
-        measure=bayes_stage.measure_first_stage,
+        measure=first_stage.measure_first_stage,
         scales={
             "quick": Scale(grid(prior_w=PRIORS_W, d=[100, 150]), 2),
-            "paper": by_size(bayes_stage.INSTANCES, prior_w=["Gaussian"]),
+            "paper": by_size(first_stage.INSTANCES, prior_w=["Gaussian"]),
         },
     ),
 )

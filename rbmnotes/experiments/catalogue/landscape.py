@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from rbmnotes.experiments import landscape, landscape_settling, minima, phases
-from rbmnotes.experiments.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.convergence import endpoints
+from rbmnotes.experiments.convergence import settling
+from rbmnotes.experiments.gordon import minima
+from rbmnotes.experiments.gordon import phases
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
 
 
 def _minima_grid(sizes):
@@ -20,7 +23,7 @@ _PHASES = tuple(
 
 
 def _landscape_grid(d):
-    return tuple(setting | {"d": d} for setting in landscape.SETTINGS)
+    return tuple(setting | {"d": d} for setting in endpoints.SETTINGS)
 
 
 EXPERIMENTS = (
@@ -50,21 +53,21 @@ EXPERIMENTS = (
         name="landscape",
         version=1,
         description="Corollary 1: where AMP-RBM, gradient descent and L-BFGS end, for any k and r",
-        measure=landscape.measure_landscape,
+        measure=endpoints.measure_landscape,
         scales={
             "quick": Scale(_landscape_grid(d=100), 2),
-            "paper": Scale(_landscape_grid(d=landscape.D), landscape.INSTANCES),
+            "paper": Scale(_landscape_grid(d=endpoints.D), endpoints.INSTANCES),
         },
     ),
     Experiment(
         name="landscape_change",
         version=1,
         description="Assumption 2: change of the weights in every iteration of AMP-RBM",
-        measure=landscape_settling.measure_change,
+        measure=settling.measure_change,
         scales={
-            "quick": Scale(grid(snr=landscape_settling.CHANGE_SNR, d=[200]), 4),
+            "quick": Scale(grid(snr=settling.CHANGE_SNR, d=[200]), 4),
             "paper": by_size(
-                landscape_settling.CHANGE_INSTANCES, snr=landscape_settling.CHANGE_SNR
+                settling.CHANGE_INSTANCES, snr=settling.CHANGE_SNR
             ),
         },
     ),
@@ -72,11 +75,11 @@ EXPERIMENTS = (
         name="landscape_rows",
         version=1,
         description="Theorem 4: the rows of a stationary point against their law",
-        measure=landscape_settling.measure_rows,
+        measure=settling.measure_rows,
         scales={
-            "quick": Scale(grid(prior_w=landscape_settling.ROWS_PRIORS, d=[200]), 4),
+            "quick": Scale(grid(prior_w=settling.ROWS_PRIORS, d=[200]), 4),
             "paper": by_size(
-                landscape_settling.ROWS_INSTANCES, prior_w=landscape_settling.ROWS_PRIORS
+                settling.ROWS_INSTANCES, prior_w=settling.ROWS_PRIORS
             ),
         },
     ),
@@ -84,12 +87,12 @@ EXPERIMENTS = (
         name="landscape_curvature",
         version=1,
         description="Smallest curvature where a unit holds one of two signals",
-        measure=landscape_settling.measure_curvature,
+        measure=settling.measure_curvature,
         scales={
-            "quick": Scale(grid(missed=landscape_settling.CURVATURE_MISSED, d=[100]), 4),
+            "quick": Scale(grid(missed=settling.CURVATURE_MISSED, d=[100]), 4),
             "paper": by_size(
-                landscape_settling.CURVATURE_INSTANCES,
-                missed=landscape_settling.CURVATURE_MISSED,
+                settling.CURVATURE_INSTANCES,
+                missed=settling.CURVATURE_MISSED,
             ),
         },
     ),

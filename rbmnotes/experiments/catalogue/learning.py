@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from rbmnotes.experiments import (
-    emergence,
-    emergence_loss,
-    emergence_times,
-    repulsion,
-    sharing,
-)
-from rbmnotes.experiments.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.emergence import cascade
+from rbmnotes.experiments.emergence import loss_law
+from rbmnotes.experiments.emergence import emergence_times
+from rbmnotes.experiments.repulsion import repulsion
+from rbmnotes.experiments.repulsion import sharing
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
 
 _SHARING = [(r, d, draws) for r, sizes in sharing.DRAWS.items() for d, draws in sizes.items()]
 _REPULSION_GRID = tuple(
@@ -21,12 +19,12 @@ EXPERIMENTS = (
         name="emergence",
         version=1,
         description="Signals of distinct strength emerge one after another (Figure 7, left)",
-        measure=emergence.measure_cascade,
+        measure=cascade.measure_cascade,
         scales={
-            "quick": Scale(grid(cascade=emergence.CASCADES, d=[100]), 2),
+            "quick": Scale(grid(cascade=cascade.CASCADES, d=[100]), 2),
             "paper": Scale(
-                grid(cascade=emergence.CASCADES, d=[emergence.CASCADE_D]),
-                emergence.CASCADE_INSTANCES,
+                grid(cascade=cascade.CASCADES, d=[cascade.CASCADE_D]),
+                cascade.CASCADE_INSTANCES,
             ),
         },
         figure=7,
@@ -55,13 +53,13 @@ EXPERIMENTS = (
         name="emergence_power",
         version=1,
         description="Power law of the unrecovered strength (paper eq. 138)",
-        measure=emergence.measure_power_law,
-        predict=emergence.predict_power_law,
+        measure=cascade.measure_power_law,
+        predict=cascade.predict_power_law,
         scales={
             "quick": Scale(grid(beta=[0.8], hidden=["gaussian"], d=[200]), 2),
             "paper": Scale(
-                grid(hidden=emergence.POWER_UNITS, beta=emergence.POWERS, d=[emergence.POWER_D]),
-                [emergence.POWER_INSTANCES] * 2 + [emergence.FROZEN_INSTANCES] * 2,
+                grid(hidden=cascade.POWER_UNITS, beta=cascade.POWERS, d=[cascade.POWER_D]),
+                [cascade.POWER_INSTANCES] * 2 + [cascade.FROZEN_INSTANCES] * 2,
             ),
         },
     ),
@@ -69,22 +67,22 @@ EXPERIMENTS = (
         name="emergence_loss",
         version=1,
         description="Loss that is left of Gaussian units against time, and its law (eq. 138)",
-        measure=emergence_loss.measure_loss,
+        measure=loss_law.measure_loss,
         scales={
             "quick": by_size({100: 4}, beta=[0.8]),
-            "paper": by_size(emergence_loss.SIZES, beta=emergence.POWERS),
+            "paper": by_size(loss_law.SIZES, beta=cascade.POWERS),
         },
     ),
     Experiment(
         name="emergence_frozen",
         version=1,
         description="How many signals of falling strength sign units find (paper eq. 138)",
-        measure=emergence.measure_power_law,
+        measure=cascade.measure_power_law,
         scales={
             "quick": Scale(grid(beta=[0.8], hidden=["rademacher"], d=[100]), 2),
             "paper": Scale(
-                grid(beta=emergence.POWERS, hidden=["rademacher"], d=[emergence_loss.FROZEN_D]),
-                emergence_loss.FROZEN_DRAWS,
+                grid(beta=cascade.POWERS, hidden=["rademacher"], d=[loss_law.FROZEN_D]),
+                loss_law.FROZEN_DRAWS,
             ),
         },
     ),

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from rbmnotes.experiments import images, race, theorem1
-from rbmnotes.experiments.experiment import Experiment, Scale, grid
+from rbmnotes.experiments.images import training
+from rbmnotes.experiments.images import race
+from rbmnotes.experiments.theorem1 import errors
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
 
 _SCENARIOS = {
     scenario.name: scenario
-    for scenario in (*theorem1.SCENARIOS, theorem1.CORRELATED, *theorem1.MEAN_SCENARIOS)
+    for scenario in (*errors.SCENARIOS, errors.CORRELATED, *errors.MEAN_SCENARIOS)
 }
 
 
 def _measure_theorem1(parameters, rng):
-    rbm = theorem1.draw_rbm(_SCENARIOS[parameters["scenario"]], parameters["d"], rng)
-    error, leading = theorem1.effective_error(rbm), theorem1.leading_error(rbm)
+    rbm = errors.draw_rbm(_SCENARIOS[parameters["scenario"]], parameters["d"], rng)
+    error, leading = errors.effective_error(rbm), errors.leading_error(rbm)
     return {f"error_{k}": v for k, v in error.items()} | {
         f"leading_{k}": v for k, v in leading.items()
     }
 
 
 _TRAINING_GRID = grid(
-    name=images.METHODS,
-    learning_rate=images.LEARNING_RATES,
-    batch_size=images.BATCH_SIZES,
+    name=training.METHODS,
+    learning_rate=training.LEARNING_RATES,
+    batch_size=training.BATCH_SIZES,
     n_epochs=[30],
 )
 
@@ -46,16 +48,16 @@ EXPERIMENTS = (
         measure=_measure_theorem1,
         scales={
             "quick": Scale(grid(scenario=_SCENARIOS, d=[10, 100, 1000]), 5),
-            "paper": Scale(grid(scenario=_SCENARIOS, d=theorem1.SIZES), theorem1.N_INSTANCES),
+            "paper": Scale(grid(scenario=_SCENARIOS, d=errors.SIZES), errors.N_INSTANCES),
         },
     ),
     Experiment(
         name="training",
         version=1,
         description="Fashion-MNIST: exact log-likelihood along training, every method on one grid",
-        measure=images.measure_training,
+        measure=training.measure_training,
         scales={
-            "quick": Scale(grid(name=images.METHODS, n_epochs=[1]), 1),
+            "quick": Scale(grid(name=training.METHODS, n_epochs=[1]), 1),
             "paper": Scale(_TRAINING_GRID, 3),
         },
     ),
@@ -63,7 +65,7 @@ EXPERIMENTS = (
         name="units",
         version=2,
         description="Fashion-MNIST: likelihood and seconds at 10, 16 and 20 hidden units (one job)",
-        measure=images.measure_units,
+        measure=training.measure_units,
         scales={
             "quick": Scale(grid(name=["tangent bound"], k=[2, 4], n_epochs=[1]), 1),
             "paper": Scale(
@@ -101,12 +103,12 @@ EXPERIMENTS = (
         name="restoration",
         version=1,
         description="Fashion-MNIST: pixels wrong after restoring half and noisy images (Figure 3)",
-        measure=images.measure_restoration,
+        measure=training.measure_restoration,
         scales={
-            "quick": Scale(_BASELINES + grid(name=images.METHODS, n_epochs=[1]), 1),
+            "quick": Scale(_BASELINES + grid(name=training.METHODS, n_epochs=[1]), 1),
             "paper": Scale(
-                _BASELINES + grid(name=images.METHODS, n_epochs=[30]),
-                [1, 1] + [3] * len(images.METHODS),
+                _BASELINES + grid(name=training.METHODS, n_epochs=[30]),
+                [1, 1] + [3] * len(training.METHODS),
             ),
         },
         figure=3,

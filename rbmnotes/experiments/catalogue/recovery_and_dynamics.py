@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments import dynamics, paths, recovery, starts
-from rbmnotes.experiments.experiment import Experiment, Scale, grid
+from rbmnotes.experiments.descent import dynamics
+from rbmnotes.experiments.state_evolution import amp_paths
+from rbmnotes.experiments.state_evolution import recovery
+from rbmnotes.experiments.amp import random_starts
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.bayes_limit import bayes_overlap
@@ -41,7 +44,7 @@ _PCA_GRID = grid(alpha=[recovery.ALPHA], snr=_SNR, d=recovery.INSTANCES)
 _PATH_INSTANCES = 144  # the interval of a rate is narrow enough to decide
 
 
-_PATH_GRID = grid(d=[1000, 2000, 4000, 8000], setting=paths.SETTINGS)
+_PATH_GRID = grid(d=[1000, 2000, 4000, 8000], setting=amp_paths.SETTINGS)
 
 
 _RECOVERY_SNR = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0]
@@ -54,7 +57,7 @@ def _recovery_grid(strengths, d):
 
 
 def _starts_grid(d):
-    return tuple({"k": k, "snr": snr, "d": d} for k, snr in starts.SETTINGS)
+    return tuple({"k": k, "snr": snr, "d": d} for k, snr in random_starts.SETTINGS)
 
 
 EXPERIMENTS = (
@@ -73,9 +76,9 @@ EXPERIMENTS = (
         name="paths",
         version=2,
         description="AMP-RBM against state evolution, iteration by iteration (Figure 1, left)",
-        measure=paths.measure_path,
+        measure=amp_paths.measure_path,
         scales={
-            "quick": Scale(grid(d=[250, 500], setting=paths.SETTINGS), 10),
+            "quick": Scale(grid(d=[250, 500], setting=amp_paths.SETTINGS), 10),
             "paper": Scale(_PATH_GRID, _PATH_INSTANCES),
         },
     ),
@@ -83,7 +86,7 @@ EXPERIMENTS = (
         name="starts",
         version=1,
         description="AMP-RBM from random starts on equal signals: gradient, cap, signals found",
-        measure=starts.measure_start,
+        measure=random_starts.measure_start,
         scales={
             "quick": Scale(_starts_grid(d=200), 5),
             "paper": Scale(_starts_grid(d=1000), 20),

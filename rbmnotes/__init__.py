@@ -14,11 +14,12 @@ from rbmnotes.algorithms.descent import (
     adam,
     gradient_descent,
 )
-from rbmnotes.likelihood.train_rbm import TrainingHistory, TrainingResult, train_rbm
 from rbmnotes.algorithms.pca import PCAResult, pca
-from rbmnotes.likelihood.epochs import RBMTraining
 from rbmnotes.algorithms.starts import independent_start, informed_start, spectral_start
 from rbmnotes.datasets.fashion_mnist import FashionMNIST, fashion_mnist
+from rbmnotes.likelihood.epochs import RBMTraining
+from rbmnotes.likelihood.restoration import posterior_mean
+from rbmnotes.likelihood.train_rbm import TrainingHistory, TrainingResult, train_rbm
 from rbmnotes.model.continuous import Continuous
 from rbmnotes.model.multiplier import MultiplierStep, multiplier_step
 from rbmnotes.model.objective import (
@@ -37,7 +38,6 @@ from rbmnotes.model.order_parameters import matched_overlap, overlap
 from rbmnotes.model.priors import Bernoulli, Discrete, Gaussian, Prior, Rademacher
 from rbmnotes.model.proximal import ProximalMap, proximal_map, response_bound
 from rbmnotes.model.rbm import RBM
-from rbmnotes.likelihood.restoration import posterior_mean
 from rbmnotes.model.spiked import SpikedData, SpikedModel, teacher_rbm
 from rbmnotes.theory.bayes import (
     BayesStateEvolution,
@@ -45,6 +45,7 @@ from rbmnotes.theory.bayes import (
     bayes_state_evolution,
 )
 from rbmnotes.theory.bayes_limit import bayes_overlap
+from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.extensions.bayes_pair import (
     BayesPairEvolution,
     BayesStageEvolution,
@@ -52,7 +53,6 @@ from rbmnotes.theory.extensions.bayes_pair import (
     bayes_stage_evolution,
 )
 from rbmnotes.theory.extensions.contrastive_bias import ContrastivePoint, contrastive_fixed_point
-from rbmnotes.theory.dmft import DMFT, dmft
 from rbmnotes.theory.extensions.emergence import (
     amp_gain,
     emergence_time,
@@ -60,6 +60,8 @@ from rbmnotes.theory.extensions.emergence import (
     linear_overlaps,
 )
 from rbmnotes.theory.extensions.gibbs_rate import gibbs_rate
+from rbmnotes.theory.extensions.pca_basis import equal_snr_pca_overlap, haar_overlap
+from rbmnotes.theory.extensions.replica import OneStepRSB, one_step_rsb
 from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.limits import (
     bbp_snr,
@@ -69,7 +71,6 @@ from rbmnotes.theory.limits import (
 )
 from rbmnotes.theory.moreau import moreau_average
 from rbmnotes.theory.optimum import GlobalOptimum, global_optimum
-from rbmnotes.theory.extensions.pca_basis import equal_snr_pca_overlap, haar_overlap
 from rbmnotes.theory.phase_diagram import (
     Branch,
     branches,
@@ -78,7 +79,6 @@ from rbmnotes.theory.phase_diagram import (
     replicon_threshold,
     response_edge,
 )
-from rbmnotes.theory.extensions.replica import OneStepRSB, one_step_rsb
 from rbmnotes.theory.state_evolution import (
     FixedPoint,
     StateEvolution,

@@ -166,8 +166,8 @@ def _figure(options):
 
 
 def _run_and_export(experiment, options):
-    from rbmnotes.experiments.engine.run import run
     from rbmnotes.experiments.engine.exported import export, results_folder
+    from rbmnotes.experiments.engine.run import run
 
     if (options.backend == "dask") != (options.scheduler is not None):
         raise ValueError("--backend dask and --scheduler ADDRESS belong together")
@@ -196,8 +196,8 @@ def _writable(folder):
 
 
 def _status(options):
-    from rbmnotes.experiments.registry import EXPERIMENTS
     from rbmnotes.experiments.engine.store import Store, store_path
+    from rbmnotes.experiments.registry import EXPERIMENTS
 
     path = store_path(options.store)
     if not path.exists():  # do not make one just to look into it

@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 from functools import lru_cache
+from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from rbmnotes import (
-    Discrete,
     Gaussian,
     SpikedModel,
     bayes_amp,
@@ -12,13 +11,13 @@ from rbmnotes import (
     bayes_state_evolution,
     decimation_amp,
 )
+from tests.laws import TERNARY
 
 X = np.random.default_rng(0).standard_normal((20, 5))
 ONE, TWO = SpikedModel(4.0, 1.2), SpikedModel(4.0, (1.2, 1.0))
 MANY = SpikedModel(4.0, (1.2,) * 17)
 MANY_W = SpikedModel(4.0, (1.2,) * 17, prior_u=Gaussian())
 W = np.full((5, 2), 0.1)
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 
 CASES = {
     "start unknown": ("start", lambda: bayes_amp(X, TWO, start="warm")),

@@ -4,15 +4,13 @@ import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import amp, dmft, eta2, gd, harness, rbm
 from benchmarks.harness import Row, Timing, format_table, measure
-
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT
 
 
 class FakeClock:

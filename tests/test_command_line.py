@@ -15,12 +15,11 @@ import pytest
 import rbmnotes as rn
 from rbmnotes.__main__ import MOST_JOBS, main
 from rbmnotes.experiments import registry
-from rbmnotes.experiments.engine.run import run
 from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
+from rbmnotes.experiments.engine.run import run
 from rbmnotes.experiments.engine.store import Store, Task
 from rbmnotes.theory import state_evolution
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.helpers import ROOT
 
 
 def measure(parameters, rng):

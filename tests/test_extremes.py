@@ -17,13 +17,12 @@ import rbmnotes as rn
 from rbmnotes import Bernoulli, Continuous, Discrete, Gaussian, Rademacher, SpikedModel
 from rbmnotes._frozen import Frozen
 from rbmnotes.theory.moreau import FieldLaw
+from tests.laws import TERNARY, sparse
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-3.0, 1 / 3), (0.1, 0.9))
+SKEWED_LEFT = Discrete((-3.0, 1 / 3), (0.1, 0.9))
 CLOSE = Discrete(
     [*np.sqrt([1.0 + 1e-6, 1.0 - 1e-6]), *-np.sqrt([1.0 + 1e-6, 1.0 - 1e-6])], [0.25] * 4
 )
-SPARSE = Discrete((-np.sqrt(10.0), 0.0, np.sqrt(10.0)), (0.05, 0.9, 0.05))
 
 
 # numbers of every kind
@@ -126,7 +125,7 @@ def test_the_linear_law_at_late_times_and_below_threshold(t):
 
 @pytest.mark.parametrize("alpha", [0.5, 2.0, 1e3])
 @pytest.mark.parametrize("snr", [2.0, 5.0, 10.0, 100.0, 1e4])
-@pytest.mark.parametrize("prior", [Rademacher(), TERNARY, SPARSE, SKEWED], ids=repr)
+@pytest.mark.parametrize("prior", [Rademacher(), TERNARY, sparse(0.1), SKEWED_LEFT], ids=repr)
 def test_no_overlap_exceeds_one(alpha, snr, prior):
     assert rn.bayes_overlap(alpha, snr, prior_w=prior) <= 1.0
 
@@ -135,10 +134,10 @@ def test_a_channel_that_tells_all_points_apart():
     # no overlap is lost, and the evidence is the gain less the entropy of the points
     from rbmnotes.theory.bayes_limit import mutual_potential, posterior_overlap
 
-    assert posterior_overlap(2e3, SPARSE) == SPARSE.moment(2)
-    entropy = -np.dot(SPARSE.probabilities, np.log(SPARSE.probabilities))
+    assert posterior_overlap(2e3, sparse(0.1)) == sparse(0.1).moment(2)
+    entropy = -np.dot(sparse(0.1).probabilities, np.log(sparse(0.1).probabilities))
     gamma = 30.0**2
-    value = mutual_potential(1.0, 30.0, 1.0, 1.0, Rademacher(), SPARSE)
+    value = mutual_potential(1.0, 30.0, 1.0, 1.0, Rademacher(), sparse(0.1))
     assert value == pytest.approx(0.5 * gamma - np.log(2.0) - entropy, rel=1e-12)
 
 
@@ -156,8 +155,8 @@ def test_a_skewed_law_below_threshold_has_no_overlap_and_a_finite_potential():
     from rbmnotes.theory.bayes_limit import posterior_overlap
 
     for gamma in (0.0, 1e-17, 1e-9):
-        assert posterior_overlap(gamma, SKEWED) >= 0.0
-    assert rn.bayes_overlap(2.0, 0.5, prior_u=SKEWED) == 0.0
+        assert posterior_overlap(gamma, SKEWED_LEFT) >= 0.0
+    assert rn.bayes_overlap(2.0, 0.5, prior_u=SKEWED_LEFT) == 0.0
 
 
 @pytest.mark.parametrize("q", [10.0, 100.0, 3100.0])
@@ -276,7 +275,7 @@ def test_fixed_points_of_strong_signals_are_converged():
 def test_panels_of_different_width_are_as_good_as_a_uniform_grid(monkeypatch):
     from rbmnotes.theory import moreau
 
-    for hidden in (Rademacher(), SKEWED, TERNARY):
+    for hidden in (Rademacher(), SKEWED_LEFT, TERNARY):
         V = 0.9 * rn.response_bound(hidden)
         values = []
         for most in (2**13, 20):  # points of a uniform grid

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import rbmnotes as rn
+from tests.laws import SKEWED, TERNARY
 
 CALLS = int(os.environ.get("RBMNOTES_FUZZ", "300"))
 SEED = int(os.environ.get("RBMNOTES_FUZZ_SEED", "0"))
@@ -24,8 +25,6 @@ SECONDS = 10
 """Of processor time, within which a call must end."""
 
 RNG = np.random.default_rng(1)
-TERNARY = rn.Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = rn.Discrete((-0.5, 2.0), (0.8, 0.2))
 UNIFORM = rn.Continuous(np.zeros_like, (-np.sqrt(3.0), np.sqrt(3.0)), points=16)
 MODEL = rn.SpikedModel(2.0, 1.2)
 PAIR = rn.SpikedModel(2.0, (1.2, 1.0), prior_u=TERNARY)

@@ -14,15 +14,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers import run_with_rights_that_count
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import rbmnotes
+from tests.helpers import ROOT, run_with_rights_that_count
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rbmnotes"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]

@@ -4,11 +4,49 @@ from __future__ import annotations
 
 import pandas as pd
 
-from rbmnotes.experiments.catalogue import CATALOGUE
+from rbmnotes.experiments.amp import random_starts
+from rbmnotes.experiments.bayes import beside_pca, first_stage, many_signals, one_signal
+from rbmnotes.experiments.comparison import equal_pca, methods, solution_time, ten_units
+from rbmnotes.experiments.contrastive import cd_dynamics, chain_ends, speed
+from rbmnotes.experiments.convergence import curvature, endpoints, row_law, weight_change
+from rbmnotes.experiments.descent import dynamics
+from rbmnotes.experiments.descent import recovery as descent_recovery
+from rbmnotes.experiments.emergence import (
+    cascade,
+    emergence_times,
+    loss_law,
+    power_law,
+    small_start,
+)
 from rbmnotes.experiments.engine.experiment import Experiment, canonical
 from rbmnotes.experiments.engine.exported import read_exported
+from rbmnotes.experiments.gordon import minima, phases
+from rbmnotes.experiments.images import race, restoration, training
+from rbmnotes.experiments.repulsion import leaning, repulsion, sharing
+from rbmnotes.experiments.spiked import pca_overlaps
+from rbmnotes.experiments.state_evolution import amp_paths, recovery
+from rbmnotes.experiments.theorem1 import errors
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in CATALOGUE}
+_MODULES = (
+    errors,
+    *(training, restoration, race),
+    pca_overlaps,
+    random_starts,
+    *(amp_paths, recovery),
+    *(minima, phases),
+    *(endpoints, weight_change, row_law, curvature),
+    *(dynamics, descent_recovery),
+    *(cd_dynamics, speed, chain_ends),
+    *(methods, equal_pca, ten_units, solution_time),
+    *(one_signal, many_signals, beside_pca, first_stage),
+    *(cascade, emergence_times, power_law, loss_law, small_start),
+    *(repulsion, sharing, leaning),
+)
+"""All that hold experiments, a line a chapter."""
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment for module in _MODULES for experiment in module.EXPERIMENTS
+}
 
 
 def experiment(name: str) -> Experiment:
@@ -36,7 +74,8 @@ def load_results(name: str, scale: str, folder=None) -> pd.DataFrame:
         Of the experiment.
     scale : str
     folder : path, optional
-        Default :func:`rbmnotes.experiments.engine.exported.results_folder`, also from within ``book/``.
+        Default :func:`~rbmnotes.experiments.engine.exported.results_folder`, also from within
+        ``book/``.
 
     Returns
     -------

@@ -6,8 +6,8 @@ import numpy as np
 
 from rbmnotes._validation import finite_real, pixels, positive_integer, random_generator, signs
 from rbmnotes.algorithms.adam import Adam
-from rbmnotes.likelihood.gradients import ContrastiveAscent, LikelihoodAscent, Parameters
 from rbmnotes.algorithms.starts import independent_start
+from rbmnotes.likelihood.gradients import ContrastiveAscent, LikelihoodAscent, Parameters
 from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.priors import Bernoulli, Discrete, Prior, Rademacher, check_prior
 from rbmnotes.model.rbm import RBM

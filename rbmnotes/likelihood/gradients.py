@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from rbmnotes.algorithms._gibbs_kernels import chain_words, contrastive_sums, rounded_weights
-from rbmnotes.model.objective import effective_average, likelihood_gradient
-from rbmnotes.model.rbm import RBM
 from rbmnotes.likelihood.sign_average import MAX_FIELD, largest_field, sign_average
 from rbmnotes.likelihood.tangent import TangentPoints
+from rbmnotes.model.objective import effective_average, likelihood_gradient
+from rbmnotes.model.rbm import RBM
 from rbmnotes.model.tilted import law_arrays
 
 BLOCKS = 8  # of rows of a batch; fixed, so that sums do not depend on the number of threads

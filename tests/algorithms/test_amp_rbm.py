@@ -5,14 +5,12 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from helpers import enumerate_states
 from scipy.optimize import minimize, root
 from scipy.special import softmax
 
 import rbmnotes.algorithms.amp_rbm as module
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -29,9 +27,8 @@ from rbmnotes import (
 )
 from rbmnotes.evidence import compare_paths
 from rbmnotes.model.proximal import proximal_sums
-
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
+from tests.helpers import enumerate_states
+from tests.laws import SKEWED, TERNARY
 
 
 @lru_cache(maxsize=16)

@@ -5,7 +5,6 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from helpers import enumerate_states
 from scipy.special import logsumexp
 
 from rbmnotes import (
@@ -25,9 +24,10 @@ from rbmnotes import (
 )
 from rbmnotes.algorithms.bayes_amp import _how
 from rbmnotes.evidence import compare_paths, extrapolate
+from tests.helpers import enumerate_states
+from tests.laws import TERNARY
 
 R, G = Rademacher(), Gaussian()
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 PAIRS = {"signs": (R, R), "Gaussian w": (R, G), "Gaussian u": (G, R), "Gaussian": (G, G)}
 
 

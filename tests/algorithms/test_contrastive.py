@@ -11,13 +11,11 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import enumerate_states, standard_scores
 from scipy.stats import chisquare
 
 import rbmnotes.theory.dmft as theory_module
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -31,8 +29,9 @@ from rbmnotes import (
 from rbmnotes.algorithms.gibbs_chains import negative_phase
 from rbmnotes.evidence import compare_paths
 from rbmnotes.theory._dmft_paths import negative_phase as predicted_phase
+from tests.helpers import enumerate_states, standard_scores
+from tests.laws import TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 DATA = SpikedModel(3.0, (1.6, 1.3)).sample(61, rng=0)  # odd: half a word is left over
 START = informed_start(DATA.W_star, 0.4 * np.eye(2) + 0.1, 0.5 * np.eye(2) + 0.1, rng=1)
 HIDDEN = [Rademacher(), Bernoulli(), TERNARY]

@@ -7,7 +7,6 @@ import pytest
 
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -18,9 +17,8 @@ from rbmnotes import (
     loss,
     loss_gradient,
 )
+from tests.laws import SKEWED, TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
 DATA = SpikedModel(3.0, (1.6, 1.3)).sample(120, rng=0)
 START = informed_start(DATA.W_star, 0.4 * np.eye(2) + 0.1, 0.5 * np.eye(2) + 0.1, rng=1)
 

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from rbmnotes import Discrete, Gaussian, Rademacher, SpikedModel, pca, pca_overlap
+from rbmnotes import Gaussian, Rademacher, SpikedModel, pca, pca_overlap
 from rbmnotes.algorithms.starts import informed_start, random_start, spectral_start
 from rbmnotes.evidence import extrapolate
-
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
+from tests.laws import SKEWED
 
 
 def overlaps(r, k, seed):

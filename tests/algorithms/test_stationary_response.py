@@ -6,7 +6,6 @@ from scipy.optimize import minimize
 
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Rademacher,
     SpikedModel,
     amp_rbm,
@@ -16,8 +15,7 @@ from rbmnotes import (
     proximal_map,
 )
 from rbmnotes.algorithms.stationary_response import stationary_response
-
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
+from tests.laws import TERNARY
 
 
 def descend(X, start, hidden=None):

@@ -3,12 +3,12 @@
 import importlib.util
 import json
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers import ROOT
+
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 
 

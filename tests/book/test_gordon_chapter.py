@@ -9,7 +9,6 @@ from scipy.optimize import minimize_scalar
 
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -20,8 +19,8 @@ from rbmnotes import (
 )
 from rbmnotes.experiments.gordon.minima import descend
 from rbmnotes.theory.gordon import norm_bounds
+from tests.laws import TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 HIDDEN = (Rademacher(), Bernoulli(), TERNARY)
 
 

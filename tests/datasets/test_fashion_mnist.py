@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from rbmnotes.datasets.fashion_mnist import BUNDLE, BUNDLE_SHA256, fashion_mnist, read_bundle
+from tests.helpers import ROOT
 
-TOOL = Path(__file__).resolve().parent.parent / "tools" / "make_fashion_mnist.py"
+TOOL = ROOT / "tools" / "make_fashion_mnist.py"
 PROVENANCE = BUNDLE.with_name("FASHION_MNIST.md")
 CONTENT_SHA256 = "4594d6f1a4e29c758669c0742d4d406810f7600de4162c681d32f81e84798957"
 ORIGINALS = Path("/usr/share/datasets/fashion-mnist")

@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
-from helpers import enumerate_states
 from scipy.special import logsumexp
 
-from rbmnotes import RBM, Bernoulli, Discrete, Rademacher
+from rbmnotes import RBM, Bernoulli, Rademacher
 from rbmnotes.likelihood.gradients import LikelihoodAscent, Parameters
 from rbmnotes.likelihood.sign_average import MAX_FIELD, largest_field, sign_average
-
-LOPSIDED = Discrete((-0.5, 2.0), (0.8, 0.2))
-TERNARY = Discrete((-1.0, 0.5, 3.0), (0.5, 0.375, 0.125))
+from tests.helpers import enumerate_states
+from tests.laws import SKEWED, UNEVEN
 
 
 def random_rbm(d, k, hidden, seed):
@@ -39,7 +37,7 @@ def kernel_average(rbm):
     return sign_average(rbm.W, rbm.visible_bias, rbm.hidden_bias, rbm.hidden)
 
 
-@pytest.mark.parametrize("hidden", [Bernoulli(), Rademacher(), LOPSIDED, TERNARY], ids=repr)
+@pytest.mark.parametrize("hidden", [Bernoulli(), Rademacher(), SKEWED, UNEVEN], ids=repr)
 @pytest.mark.parametrize(("d", "k"), [(1, 1), (3, 2), (63, 5), (130, 4), (1100, 3)])
 def test_against_the_plain_sum_over_states(hidden, d, k):
     # blocks hold 64 visible units, products 512: sizes on both sides of each; 1e-12 is round-off

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 import rbmnotes as rn
-from rbmnotes.model.objective import effective_average
 from rbmnotes.likelihood.tangent import TangentPoints, tangent_average, tangent_bound
+from rbmnotes.model.objective import effective_average
 
 D, K = 7, 3
 HIDDEN = pytest.mark.parametrize("hidden", [rn.Bernoulli(), rn.Rademacher()], ids=repr)

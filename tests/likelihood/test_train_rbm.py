@@ -4,22 +4,21 @@ import pickle
 import joblib
 import numpy as np
 import pytest
-from helpers import assert_threads_do_not_matter, enumerate_states, standard_scores
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 from scipy.stats import chisquare
 
-from rbmnotes import RBM, Bernoulli, Discrete, Gaussian, Rademacher
+from rbmnotes import RBM, Bernoulli, Gaussian, Rademacher
 from rbmnotes.algorithms._gibbs_kernels import GOLDEN, _word, draw_visible, rounded_weights
 from rbmnotes.algorithms.adam import Adam
+from rbmnotes.algorithms.starts import independent_start
+from rbmnotes.likelihood.epochs import METHODS, RBMTraining
 from rbmnotes.likelihood.gradients import ContrastiveAscent, LikelihoodAscent, Parameters
 from rbmnotes.likelihood.train_rbm import train_rbm
-from rbmnotes.likelihood.epochs import METHODS, RBMTraining
-from rbmnotes.algorithms.starts import independent_start
+from tests.helpers import assert_threads_do_not_matter, enumerate_states, standard_scores
+from tests.laws import SKEWED, UNEVEN
 
-TERNARY = Discrete((-1.0, 0.5, 3.0), (0.5, 0.375, 0.125))
-LOPSIDED = Discrete((-0.5, 2.0), (0.8, 0.2))
-TWO_POINTS = [Bernoulli(), Rademacher(), LOPSIDED]
+TWO_POINTS = [Bernoulli(), Rademacher(), SKEWED]
 SIGNIFICANT = 1e-3  # of a chi-square test with a fixed seed
 
 
@@ -228,7 +227,7 @@ def test_mean_contrastive_gradient_against_enumeration(hidden, method, cycles):
     assert np.abs(wrong).max() > 8.0
 
 
-@pytest.mark.parametrize("hidden", [*TWO_POINTS, TERNARY], ids=repr)
+@pytest.mark.parametrize("hidden", [*TWO_POINTS, UNEVEN], ids=repr)
 @pytest.mark.parametrize("method", ["exact", "effective"])
 def test_likelihood_gradient_of_a_batch_is_that_of_the_machine(hidden, method):
     rbm, X = random_rbm(21, 3, hidden, seed=8), signs(40, 21)
@@ -485,13 +484,13 @@ CASES = {
     "k not an integer": ("k", lambda: fit(k=2.0)),
     "k too many states": ("k", lambda: fit(k=27, method="exact")),
     "k too many effective states": ("k", lambda: fit(k=27, method="effective")),
-    "k too many ternary states": ("k", lambda: fit(k=17, method="exact", hidden=TERNARY)),
+    "k too many ternary states": ("k", lambda: fit(k=17, method="exact", hidden=UNEVEN)),
     "method unknown": ("method", lambda: fit(method="sgd")),
     "method None": ("method", lambda: fit(method=None)),
     "cycles zero": ("cycles", lambda: fit(cycles=0)),
     "hidden unknown": ("hidden", lambda: fit(hidden="bernoulli")),
     "hidden Gaussian": ("hidden", lambda: fit(method="effective", hidden=Gaussian())),
-    "hidden of three points": ("hidden", lambda: fit(hidden=TERNARY)),
+    "hidden of three points": ("hidden", lambda: fit(hidden=UNEVEN)),
     "learning_rate zero": ("learning_rate", lambda: fit(learning_rate=0.0)),
     "learning_rate NaN": ("learning_rate", lambda: fit(learning_rate=np.nan)),
     "learning_rate text": ("learning_rate", lambda: fit(learning_rate="fast")),

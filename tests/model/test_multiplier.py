@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from helpers import enumerate_states
 from scipy.special import logsumexp, softmax
 
 from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher
 from rbmnotes.model.multiplier import CAP, multiplier_step
+from tests.helpers import enumerate_states
+from tests.laws import TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 # prior, and the range of the eigenvalues of -A / alpha: below one for Rademacher and ternary
 # units; a Bernoulli unit's penalty grows at least a quarter as fast
 LAWS = {

@@ -2,12 +2,10 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers import central_difference, enumerate_states
 from scipy.special import logsumexp
 
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     eta1,
@@ -18,12 +16,10 @@ from rbmnotes import (
     loss,
     loss_gradient,
 )
+from tests.helpers import central_difference, enumerate_states
+from tests.laws import FOUR, SKEWED, UNEVEN, WIDE_TERNARY
 
-TERNARY = Discrete((-1.5, 0.0, 1.5), (0.25, 0.5, 0.25))  # symmetric, odd support
-FOUR = Discrete((-2.0, -0.5, 0.5, 2.0), (0.1, 0.4, 0.4, 0.1))  # symmetric, even support
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
-UNEVEN = Discrete((-1.0, 0.5, 3.0), (0.5, 0.375, 0.125))
-DISCRETE = [Rademacher(), Bernoulli(), TERNARY, FOUR, SKEWED, UNEVEN]
+DISCRETE = [Rademacher(), Bernoulli(), WIDE_TERNARY, FOUR, SKEWED, UNEVEN]
 ALL = [*DISCRETE, Gaussian()]
 
 
@@ -104,7 +100,7 @@ def test_gaussian_eta2_against_quadrature_two_units(field):
     assert_same_moments(eta2_moments(Q, Gaussian(), field), expected, 1e-10)
 
 
-@pytest.mark.parametrize("prior", [Rademacher(), Bernoulli(), TERNARY, UNEVEN], ids=repr)
+@pytest.mark.parametrize("prior", [Rademacher(), Bernoulli(), WIDE_TERNARY, UNEVEN], ids=repr)
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_large_overlaps_do_not_overflow(prior, sign):
     # values of order 1e4 carry an error of 1e-12 relative; moments are then those of few states
@@ -151,7 +147,7 @@ def test_units_can_attract_although_their_overlap_is_positive():
 
 
 @pytest.mark.parametrize("overlap", [-0.8, -0.1, 0.1, 0.8])
-@pytest.mark.parametrize("prior", [Rademacher(), TERNARY, FOUR], ids=repr)
+@pytest.mark.parametrize("prior", [Rademacher(), WIDE_TERNARY, FOUR], ids=repr)
 def test_two_units_are_pushed_apart(overlap, prior):
     # by finite differences of eta2: the penalty rises with |Q_12|
     def penalty(q):

@@ -4,15 +4,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers import central_difference, enumerate_states
 from scipy.special import logsumexp
 
 import rbmnotes.model.posterior as module
-from rbmnotes import Discrete, Gaussian, Rademacher
+from rbmnotes import Gaussian, Rademacher
 from rbmnotes.model.posterior import check_row_states, row_posteriors
+from tests.helpers import central_difference, enumerate_states
+from tests.laws import SKEWED, TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
 DISCRETE = [Rademacher(), TERNARY, SKEWED]
 
 

@@ -1,16 +1,14 @@
 import numpy as np
 import pytest
-from helpers import enumerate_states
 from scipy.integrate import quad
 
 from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher
 from rbmnotes.model.joint_states import joint_states
+from tests.helpers import enumerate_states
+from tests.laws import FOUR, SKEWED, UNEVEN, WIDE_TERNARY
 
-TERNARY = Discrete((-1.5, 0.0, 1.5), (0.25, 0.5, 0.25))
-SKEWED = Discrete((2.0, -0.5), (0.2, 0.8))  # mean 0, variance 1, given out of order
-UNEVEN = Discrete((-1.0, 0.5, 3.0), (0.5, 0.375, 0.125))  # mean 1/16
-FOUR = Discrete((-2.0, -0.5, 0.5, 2.0), (0.1, 0.4, 0.4, 0.1))
-DISCRETE = [Rademacher(), Bernoulli(), TERNARY, SKEWED, UNEVEN, FOUR]
+OUT_OF_ORDER = Discrete((2.0, -0.5), (0.2, 0.8))  # mean 0, variance 1, given out of order
+DISCRETE = [Rademacher(), Bernoulli(), WIDE_TERNARY, OUT_OF_ORDER, UNEVEN, FOUR]
 ALL = [*DISCRETE, Gaussian()]
 FIELDS = np.array([-3.1, -1.0, -0.2, 0.0, 0.4, 1.3, 2.7])
 
@@ -155,7 +153,7 @@ def test_joint_states_in_lexicographic_order(prior, k):
     np.testing.assert_allclose(np.exp(log_weights), probabilities, rtol=1e-13)
 
 
-@pytest.mark.parametrize("prior", [Rademacher(), TERNARY, FOUR], ids=repr)
+@pytest.mark.parametrize("prior", [Rademacher(), WIDE_TERNARY, FOUR], ids=repr)
 def test_joint_states_of_a_symmetric_law_mirror(prior):
     states, _ = joint_states(prior, 3)
     np.testing.assert_array_equal(states[::-1], -states)
@@ -183,7 +181,7 @@ def test_largest_tilted_variance_over_a_dense_scan(support, probabilities):
 
 
 def test_joint_states_of_no_unit_is_one_empty_state():
-    states, log_weights = joint_states(TERNARY, 0)
+    states, log_weights = joint_states(WIDE_TERNARY, 0)
     assert states.shape == (1, 0)
     np.testing.assert_array_equal(log_weights, [0.0])
 
@@ -202,9 +200,9 @@ def test_symmetry_is_recognised():
 
 
 def test_discrete_sorts_its_points_with_their_probabilities():
-    assert SKEWED.support == (-0.5, 2.0)
-    assert SKEWED.probabilities == (0.8, 0.2)
-    assert Discrete((-0.5, 2.0), (0.8, 0.2)) == SKEWED
+    assert OUT_OF_ORDER.support == (-0.5, 2.0)
+    assert OUT_OF_ORDER.probabilities == (0.8, 0.2)
+    assert SKEWED == OUT_OF_ORDER
 
 
 @pytest.mark.parametrize("special", [Rademacher(), Bernoulli()], ids=repr)

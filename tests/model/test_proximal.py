@@ -2,19 +2,18 @@
 
 import numpy as np
 import pytest
-from helpers import assert_threads_do_not_matter
 from scipy.optimize import root
 from scipy.special import softmax
 
-from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher
+from rbmnotes import Bernoulli, Gaussian, Rademacher
 from rbmnotes.model.proximal import (
     proximal_map,
     proximal_sums,
     response_bound,
 )
+from tests.helpers import assert_threads_do_not_matter
+from tests.laws import SKEWED, TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
 # prior, and the bound 1 / max variance in closed form (the ternary unit is two signs over sqrt 2)
 PRIORS = {
     "Rademacher": (Rademacher(), 1.0),

@@ -1,17 +1,15 @@
 import numpy as np
 import pytest
-from helpers import central_difference, enumerate_states, standard_scores
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from rbmnotes import RBM, Bernoulli, Discrete, Gaussian, Rademacher, eta2, loss, loss_gradient
+from tests.helpers import central_difference, enumerate_states, standard_scores
+from tests.laws import SKEWED, UNEVEN, WIDE_TERNARY
 
-TERNARY = Discrete((-1.5, 0.0, 1.5), (0.25, 0.5, 0.25))
-UNEVEN = Discrete((-1.0, 0.5, 3.0), (0.5, 0.375, 0.125))  # mean 1/16, skewed
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))  # mean 0, variance 1, third moment 1.5
 COUNTS = Discrete((0.0, 1.0, 3.0), (0.5, 0.25, 0.25))  # mean 1, variance 1.5, skewed
 HIDDEN = [Rademacher(), Bernoulli(), UNEVEN]
-VISIBLE = [(Rademacher(), 14), (Bernoulli(), 10), (TERNARY, 8), (UNEVEN, 8)]
+VISIBLE = [(Rademacher(), 14), (Bernoulli(), 10), (WIDE_TERNARY, 8), (UNEVEN, 8)]
 BOTH = ["none", "both"]
 
 
@@ -159,7 +157,7 @@ def test_gaussian_machine_is_a_multivariate_normal(biases):
 MACHINES = [
     (Rademacher(), Rademacher()),
     (Rademacher(), Bernoulli()),
-    (TERNARY, UNEVEN),
+    (WIDE_TERNARY, UNEVEN),
     (UNEVEN, Rademacher()),
     (Bernoulli(), Bernoulli()),
     (Gaussian(), Rademacher()),

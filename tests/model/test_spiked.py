@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from helpers import enumerate_states, standard_scores
 from scipy.integrate import quad
 from scipy.linalg import hadamard
 from scipy.special import logsumexp
@@ -16,8 +15,9 @@ from rbmnotes import (
     pca,
     teacher_rbm,
 )
+from tests.helpers import enumerate_states, standard_scores
+from tests.laws import SKEWED
 
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))  # mean 0, variance 1
 TANH_SCALE = quad(lambda z: np.tanh(z) ** 2 * np.exp(-0.5 * z * z), -12, 12, epsabs=1e-13)[0]
 TANH_SCALE = (TANH_SCALE / np.sqrt(2 * np.pi)) ** -0.5
 

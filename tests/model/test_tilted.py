@@ -5,16 +5,15 @@ import pytest
 
 from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher
 from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
+from tests.laws import SKEWED, TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
-FOUR = Discrete((-3.0, -0.2, 0.1, 1.5), (0.1, 0.3, 0.4, 0.2))
+FAR_FOUR = Discrete((-3.0, -0.2, 0.1, 1.5), (0.1, 0.3, 0.4, 0.2))
 PRIORS = {
     "Rademacher": Rademacher(),
     "Bernoulli": Bernoulli(),
     "ternary": TERNARY,
     "skewed": SKEWED,
-    "four points": FOUR,
+    "four points": FAR_FOUR,
     "Gaussian": Gaussian(),
 }
 # around zero, over the range of a run, and so far out that a careless exponential overflows
@@ -56,7 +55,7 @@ def test_small_variances_of_two_points_keep_their_relative_precision(prior):
     np.testing.assert_allclose(kernel_moments(prior, fields)[1], expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("prior", [Rademacher(), Bernoulli(), TERNARY, SKEWED, FOUR], ids=repr)
+@pytest.mark.parametrize("prior", [Rademacher(), Bernoulli(), TERNARY, SKEWED, FAR_FOUR], ids=repr)
 def test_derivatives_chain(prior):
     # mean = (log mgf)', variance = mean'; step 1e-5 leaves 1e-10 of truncation, 1e-11 of round-off
     law, step = law_arrays(prior), 1e-5
@@ -89,7 +88,7 @@ def test_largest_variances_known_in_closed_form():
 @pytest.mark.parametrize(
     "prior",
     [
-        FOUR,
+        FAR_FOUR,
         Discrete((-1.0, 0.0, 1.0), (0.1, 0.8, 0.1)),
         Discrete((-np.sqrt(20.0), 0.0, np.sqrt(20.0)), (0.025, 0.95, 0.025)),
         Discrete((-1.0, 0.0, 1.0), (1e-9, 1 - 2e-9, 1e-9)),

@@ -19,7 +19,6 @@ import rbmnotes.theory._dmft_paths as kernels
 import rbmnotes.theory.dmft as module
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -35,9 +34,7 @@ from rbmnotes import (
 )
 from rbmnotes.evidence import compare_paths
 from rbmnotes.theory._dmft_paths import advance_paths, negative_phase
-
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
+from tests.laws import SKEWED, TERNARY
 
 # a start that tells the orders of all indices apart
 TWO = SpikedModel(3.0, (1.7, 1.1))

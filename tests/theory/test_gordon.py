@@ -5,7 +5,6 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from helpers import central_difference
 from scipy.integrate import quad
 from scipy.optimize import minimize, minimize_scalar
 
@@ -29,11 +28,11 @@ from rbmnotes.evidence import extrapolate
 from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
 from rbmnotes.theory.moreau import FieldLaw, moreau_average
 from rbmnotes.theory.optimum import global_optimum
+from tests.helpers import central_difference
+from tests.laws import SKEWED, TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
-FOUR = Discrete((-3.0, -1.0, 0.5, 2.0), (0.1, 0.4, 0.3, 0.2))
-HIDDEN = (Rademacher(), Bernoulli(), TERNARY, SKEWED, FOUR)
+UNEVEN_FOUR = Discrete((-3.0, -1.0, 0.5, 2.0), (0.1, 0.4, 0.3, 0.2))
+HIDDEN = (Rademacher(), Bernoulli(), TERNARY, SKEWED, UNEVEN_FOUR)
 PRIORS_U = (Rademacher(), Gaussian(), SKEWED)
 
 # the Moreau envelope ------------------------------------------------------------------------------

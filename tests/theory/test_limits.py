@@ -6,7 +6,6 @@ from scipy.integrate import quad
 
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -19,10 +18,8 @@ from rbmnotes import (
     pca_overlap,
 )
 from rbmnotes.theory.bayes_limit import posterior_overlap
+from tests.laws import SKEWED, TERNARY, sparse
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
-SPARSE = Discrete((-np.sqrt(20.0), 0.0, np.sqrt(20.0)), (0.025, 0.95, 0.025))
 STANDARD = [Rademacher(), TERNARY, SKEWED, Gaussian()]
 
 # an independent Gaussian channel y = gamma x + sqrt(gamma) G -------------------------------------
@@ -213,13 +210,15 @@ def test_posterior_overlap_closed_forms(gamma):
     assert posterior_overlap(gamma, Gaussian()) == pytest.approx(expected, rel=1e-14)
 
 
-@pytest.mark.parametrize("prior", [Rademacher(), TERNARY, SKEWED, SPARSE, Bernoulli()], ids=repr)
+@pytest.mark.parametrize(
+    "prior", [Rademacher(), TERNARY, SKEWED, sparse(0.05), Bernoulli()], ids=repr
+)
 @pytest.mark.parametrize("gamma", [0.3, 1.0, 6.0])
 def test_posterior_overlap_against_bayes_rule(prior, gamma):
     assert posterior_overlap(gamma, prior) == pytest.approx(channel(gamma, prior)[0], abs=1e-11)
 
 
-@pytest.mark.parametrize("prior", [*STANDARD, SPARSE], ids=repr)
+@pytest.mark.parametrize("prior", [*STANDARD, sparse(0.05)], ids=repr)
 def test_posterior_overlap_against_monte_carlo(prior):
     # the best estimator's overlap, E[x xhat] = E[xhat^2]: 4.5 standard errors
     rng, gamma, n = np.random.default_rng(3), 1.7, 100_000
@@ -296,12 +295,14 @@ def test_bayes_chooses_the_solution_of_larger_potential(alpha, snr, recovered):
     grid = np.linspace(0.0025, 0.9975, 200)
 
     def along_curve(m_w):
-        m_u = channel(snr**2 * m_w, SPARSE)[0]
-        return mutual_potential(alpha, snr, m_u, m_w, SPARSE, SPARSE)
+        m_u = channel(snr**2 * m_w, sparse(0.05))[0]
+        return mutual_potential(alpha, snr, m_u, m_w, sparse(0.05), sparse(0.05))
 
     values = np.array([along_curve(m) for m in grid])
     interior = (values[1:-1] > values[:-2]) & (values[1:-1] > values[2:])
     assert interior.sum() == 1  # the competing solution exists in all four cases
     best = grid[values.argmax()] if values.max() > 0 else 0.0
     assert (best > 0) == recovered
-    assert bayes_overlap(alpha, snr, SPARSE, SPARSE) ** 2 == pytest.approx(best, abs=0.003)
+    assert bayes_overlap(alpha, snr, sparse(0.05), sparse(0.05)) ** 2 == pytest.approx(
+        best, abs=0.003
+    )

@@ -7,7 +7,6 @@ import pytest
 
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -24,9 +23,7 @@ from rbmnotes.theory.phase_diagram import (
     replicon_threshold,
     response_edge,
 )
-
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
+from tests.laws import SKEWED, TERNARY
 
 
 def one_step(alpha, snr, state, hidden, prior_u):

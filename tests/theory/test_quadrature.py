@@ -5,16 +5,15 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from helpers import standard_scores
 from scipy.integrate import quad
 from scipy.special import softmax
 
-from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher, proximal_map, response_bound
+from rbmnotes import Bernoulli, Gaussian, Rademacher, proximal_map, response_bound
 from rbmnotes.theory.moreau import FieldLaw
 from rbmnotes.theory.quadrature import field_averages, line_averages
+from tests.helpers import standard_scores
+from tests.laws import SKEWED, TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
 # hidden law, and the bound on V in closed form
 HIDDEN = {
     "Rademacher": (Rademacher(), 1.0),

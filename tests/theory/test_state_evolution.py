@@ -13,7 +13,6 @@ from scipy.optimize import brentq
 import rbmnotes.theory.state_evolution as module
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -34,10 +33,7 @@ from rbmnotes import (
 )
 from rbmnotes.evidence import compare_paths, extrapolate
 from rbmnotes.theory.quadrature import field_averages
-
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
-SPARSE = Discrete((-np.sqrt(5.0), 0.0, np.sqrt(5.0)), (0.1, 0.8, 0.1))
+from tests.laws import SKEWED, TERNARY, sparse
 
 # plain equations ----------------------------------------------------------------------------------
 
@@ -468,7 +464,7 @@ def sign_channel(s, z):
 
 UNIVERSAL = {
     "Gaussian signals": (SpikedModel(4.0, 1.5, prior_w=Gaussian()), Rademacher()),
-    "sparse signals": (SpikedModel(4.0, 1.5, prior_w=SPARSE), Rademacher()),
+    "sparse signals": (SpikedModel(4.0, 1.5, prior_w=sparse(0.2)), Rademacher()),
     "Gaussian latent variables": (SpikedModel(4.0, 1.5, prior_u=Gaussian()), Rademacher()),
     "sign channel": (SpikedModel(4.0, 1.8, channel=sign_channel), Rademacher()),
     "coins, skewed latent variables": (SpikedModel(5.0, 1.8, prior_u=SKEWED), Bernoulli()),
@@ -500,7 +496,7 @@ def test_one_unit_against_simulation(case):
 def test_the_law_of_the_signals_does_not_enter():
     start = (np.diag([0.5, 0.4]), np.eye(2))
     expected = state_evolution(SpikedModel(4.0, (1.5, 1.2)), *start, n_iter=3)
-    for prior in (Gaussian(), SPARSE, SKEWED):
+    for prior in (Gaussian(), sparse(0.2), SKEWED):
         model = SpikedModel(4.0, (1.5, 1.2), prior_w=prior)
         np.testing.assert_array_equal(state_evolution(model, *start, n_iter=3).M, expected.M)
 

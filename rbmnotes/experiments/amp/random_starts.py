@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
+from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.model.multiplier import CAP
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
@@ -51,3 +52,21 @@ def measure_start(parameters: dict, rng: np.random.Generator) -> dict:
         "largest_overlap": overlaps.max(),
         "success": bool(stationary and overlaps.min() > FOUND),
     }
+
+
+def _grid(d):
+    return tuple({"k": k, "snr": snr, "d": d} for k, snr in SETTINGS)
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="starts",
+        version=1,
+        description="AMP-RBM from random starts on equal signals: gradient, cap, signals found",
+        measure=measure_start,
+        scales={
+            "quick": Scale(_grid(d=200), 5),
+            "paper": Scale(_grid(d=1000), 20),
+        },
+    ),
+)

@@ -12,6 +12,7 @@ from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.pca import pca
 from rbmnotes.experiments.bayes.many_signals import TOL
 from rbmnotes.experiments.comparison.equal_signals import ALPHA, PRIORS_W, matched_at
+from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.spiked import SpikedModel
 
@@ -69,3 +70,17 @@ def measure_bayes_map(parameters: dict, rng: np.random.Generator) -> list[dict]:
             }
         )
     return rows
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="bayes_map",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP beside PCA over strength, size and iteration",
+        measure=measure_bayes_map,
+        scales={
+            "quick": Scale(*map_grid({2: {100: 2}, 10: {100: 2}}, (0.8,))),
+            "paper": Scale(*map_grid(INSTANCES)),
+        },
+    ),
+)

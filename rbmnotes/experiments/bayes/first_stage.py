@@ -12,6 +12,7 @@ import pandas as pd
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.experiments.bayes.many_signals import N_STARTS, STAGE_MAX_ITER, TOL
 from rbmnotes.experiments.comparison.equal_signals import ALPHA, PRIORS_W
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
 from rbmnotes.model.spiked import SpikedModel
 
 R, SNR = 10, 1.2
@@ -67,3 +68,17 @@ def kept_by_decimation(table: pd.DataFrame) -> pd.DataFrame:
     ordered = table.sort_values(["settled", "score"], kind="stable")
     kept = ordered.groupby(["prior_w", "d", "instance", "iteration"], sort=False).tail(1)
     return kept.sort_index()
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="first_stage",
+        version=1,
+        description="Ten equal signals: how pure decimation's first estimate is, by dimension",
+        measure=measure_first_stage,
+        scales={
+            "quick": Scale(grid(prior_w=PRIORS_W, d=[100, 150]), 2),
+            "paper": by_size(INSTANCES, prior_w=["Gaussian"]),
+        },
+    ),
+)

@@ -1,8 +1,8 @@
 r"""Equal signals by Bayes-optimal AMP and by decimation (Figure 6).
 
-Points are those of :mod:`rbmnotes.experiments.comparison.equal_signals` less some strengths: a run that does
-not settle costs a hundred times one that does, and so the weakest strengths were left out, before
-any of their results was seen. All other constants were fixed before the stored run.
+Points are those of :mod:`rbmnotes.experiments.comparison.equal_signals` less some strengths: a run
+that does not settle costs a hundred times one that does, and so the weakest strengths were left
+out, before any of their results was seen. All other constants were fixed before the stored run.
 """
 
 from __future__ import annotations
@@ -13,13 +13,22 @@ import pandas as pd
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.decimation_amp import decimation_amp
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments.comparison.equal_signals import ALPHA, PRIORS_W, matched_at
+from rbmnotes.experiments.comparison.equal_signals import (
+    ALPHA,
+    INSTANCES,
+    PRIORS_W,
+    QUICK_SIZES,
+    SIZES,
+    equal_signals_grid,
+    matched_at,
+    model_of,
+)
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Rademacher
-from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.bayes_limit import bayes_overlap
-from rbmnotes.theory.limits import pca_overlap
 from rbmnotes.theory.extensions.pca_basis import equal_snr_pca_overlap
+from rbmnotes.theory.limits import pca_overlap
 
 SNR = {2: (0.8, 0.9, 1.0, 1.2, 1.6, 2.0), 10: (0.9, 1.0, 1.2, 1.6, 2.0)}
 """Rank to strengths."""
@@ -66,7 +75,7 @@ def measure_bayes_comparison(parameters: dict, rng: np.random.Generator) -> list
         over the stages of decimation) and ``n_iter``. PCA and decimation have no early overlap of
         their own and show that at the end; PCA's score is zero.
     """
-    model = _model(parameters)
+    model = model_of(parameters)
     for_data, *for_starts = rng.spawn(N_STARTS + 2)
     data = model.sample(parameters["d"], for_data)
     X, W_star = data.X.astype(np.float32), data.W_star
@@ -111,7 +120,7 @@ def measure_bayes_limit(parameters: dict, rng: np.random.Generator) -> dict:
     dict
         ``overlap`` (mean over the signals, matched), ``converged``, ``n_iter``.
     """
-    model, (for_data, for_start) = _model(parameters), rng.spawn(2)
+    model, (for_data, for_start) = model_of(parameters), rng.spawn(2)
     data = model.sample(parameters["d"], for_data)
     X = data.X.astype(np.float32)
     fit = bayes_amp(X, model, tol=TOL, max_iter=LIMIT_MAX_ITER, rng=for_start)
@@ -141,11 +150,6 @@ def best_by_score(table: pd.DataFrame) -> pd.DataFrame:
     return kept.sort_index()
 
 
-def _model(parameters) -> SpikedModel:
-    snr = [parameters["snr"]] * parameters["r"]
-    return SpikedModel(ALPHA, snr, prior_w=PRIORS_W[parameters["prior_w"]])
-
-
 def _row(method, start, cosines, early, converged, score, n_iter) -> dict:
     overlap = float(cosines.mean())
     return {
@@ -164,3 +168,40 @@ def _amp_row(method, start, W_star, fit) -> dict:
     early = float(matched_at(fit.history, W_star, EARLY).mean())
     cosines = matched_overlap(W_star, fit.W)
     return _row(method, start, cosines, early, fit.converged, fit.score, fit.n_iter)
+
+
+_GRID = tuple(
+    point for r, d in SIZES.items() for point in equal_signals_grid(SNR[r], {r: d}, PRIORS_W)
+)
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="bayes_comparison",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP, decimation and PCA (Figure 6)",
+        measure=measure_bayes_comparison,
+        predict=predict_bayes_comparison,
+        scales={
+            "quick": Scale(equal_signals_grid(QUICK_SNR, QUICK_SIZES, PRIORS_W), 2),
+            "paper": Scale(_GRID, INSTANCES),
+        },
+        figure=6,
+    ),
+    Experiment(
+        name="bayes_limit",
+        version=1,
+        description="Equal signals: Bayes-optimal AMP from a random start, extrapolated in d",
+        measure=measure_bayes_limit,
+        predict=predict_bayes_limit,
+        scales={
+            "quick": Scale(grid(r=[2, 10], d=[100, 200], prior_w=PRIORS_W, snr=[1.2]), 3),
+            "paper": by_size(
+                LIMIT_INSTANCES,
+                r=[2, 10],
+                prior_w=PRIORS_W,
+                snr=[LIMIT_SNR],
+            ),
+        },
+    ),
+)

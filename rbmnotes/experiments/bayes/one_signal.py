@@ -12,6 +12,7 @@ import pandas as pd
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.evidence import Extrapolation, extrapolate
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
 from rbmnotes.experiments.engine.exported import read_exported, results_folder
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian, Rademacher
@@ -170,3 +171,42 @@ def judged_points(table: pd.DataFrame) -> dict[tuple, list[Extrapolation]]:
             for name, theory, scale in limits
         ]
     return judged
+
+
+_LAWS = {"prior_u": LAWS, "prior_w": LAWS}
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="bayes_paths",
+        version=1,
+        description="Bayes-optimal AMP with one signal against its state evolution, by iteration",
+        measure=measure_bayes_path,
+        scales={
+            "quick": Scale(grid(d=[100, 200], **_LAWS), 10),
+            "paper": by_size(PATH_INSTANCES, **_LAWS),
+        },
+    ),
+    Experiment(
+        name="bayes_points",
+        version=2,
+        description="Bayes-optimal AMP with one signal: overlap and log evidence where it settles",
+        measure=measure_bayes_point,
+        predict=predict_bayes_point,
+        scales={
+            "quick": Scale(grid(snr=[1.4], d=[100, 200], **_LAWS), 5),
+            "paper": by_size(POINT_INSTANCES, snr=POINT_SNR, **_LAWS),
+        },
+    ),
+    Experiment(
+        name="bayes_points_again",
+        version=1,
+        description="The points with one signal once more, to judge what the first runs left open",
+        measure=measure_bayes_point,
+        predict=predict_bayes_point,
+        scales={
+            "quick": Scale(grid(snr=[1.4], d=[100, 200], **_LAWS), 5),
+            "paper": by_size(AGAIN_INSTANCES, snr=POINT_SNR, **_LAWS),
+        },
+    ),
+)

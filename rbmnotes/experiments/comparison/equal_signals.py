@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher
+from rbmnotes.model.spiked import SpikedModel
 
 ALPHA = 4.0
 SNR = (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0)
@@ -45,3 +46,10 @@ def matched_at(history, W_star, t: int) -> np.ndarray:
     norms = np.sqrt(np.maximum(np.diagonal(history.Q[t]), 1e-300))
     cosines = np.abs(history.M[t]) / np.outer(lengths, norms)
     return cosines[linear_sum_assignment(cosines, maximize=True)]
+
+
+def model_of(parameters) -> SpikedModel:
+    """Return the model of a point: ``r``, ``snr``, ``prior_w`` and, if not signs, ``prior_u``."""
+    prior_u = PRIORS_W[parameters.get("prior_u", "Rademacher")]
+    snr = [parameters["snr"]] * parameters["r"]
+    return SpikedModel(ALPHA, snr, prior_u, PRIORS_W[parameters["prior_w"]])

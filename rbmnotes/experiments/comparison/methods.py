@@ -14,14 +14,23 @@ from rbmnotes.algorithms.contrastive import contrastive_divergence
 from rbmnotes.algorithms.descent import adam
 from rbmnotes.algorithms.pca import pca
 from rbmnotes.algorithms.starts import random_start
-from rbmnotes.experiments.comparison.equal_signals import ALPHA, PRIORS_W, SIZES, equal_signals_grid
+from rbmnotes.experiments.comparison.equal_signals import (
+    ALPHA,
+    INSTANCES,
+    PRIORS_W,
+    QUICK_SIZES,
+    QUICK_SNR,
+    SIZES,
+    equal_signals_grid,
+    model_of,
+)
+from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.model.objective import loss
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian
-from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.bayes_limit import bayes_overlap
-from rbmnotes.theory.limits import pca_overlap
 from rbmnotes.theory.extensions.pca_basis import equal_snr_pca_overlap, haar_overlap
+from rbmnotes.theory.limits import pca_overlap
 from rbmnotes.theory.state_evolution import fixed_point
 
 STRENGTHS = {
@@ -58,12 +67,6 @@ not settle, less would be slower still.
 N_BASES = 5000
 """Random bases drawn for the prediction of PCA."""
 
-PCA_SNR = 1.5
-PCA_INSTANCES = {2: {250: 600, 500: 300, 1000: 150}, 10: {250: 200, 500: 120, 1000: 80}}
-"""Rank to dimension to instances of the comparison of PCA with its theory."""
-PCA_PRIORS = (("Rademacher", "Rademacher"), ("Rademacher", "Gaussian"), ("Gaussian", "Gaussian"))
-"""Laws of the latent variables and of the signals, by name."""
-
 
 def comparison_grid(sizes=SIZES, strengths=None) -> tuple[dict, ...]:
     """Return the points, each of which says for how many steps CD runs, ``cd_iter``.
@@ -94,23 +97,6 @@ def comparison_grid(sizes=SIZES, strengths=None) -> tuple[dict, ...]:
     return tuple(point | {"cd_iter": cd_iter(point)} for point in points)
 
 
-def pca_grid(instances) -> tuple[tuple[dict, ...], list[int]]:
-    """Return points and numbers of instances of the comparison of PCA with its theory."""
-    points = tuple(
-        {"r": r, "d": d, "prior_u": prior_u, "prior_w": prior_w, "snr": PCA_SNR}
-        for r, sizes in instances.items()
-        for d in sizes
-        for prior_u, prior_w in PCA_PRIORS
-    )
-    return points, [instances[p["r"]][p["d"]] for p in points]
-
-
-def _model(parameters) -> SpikedModel:
-    prior_u = PRIORS_W[parameters.get("prior_u", "Rademacher")]
-    snr = [parameters["snr"]] * parameters["r"]
-    return SpikedModel(ALPHA, snr, prior_u, PRIORS_W[parameters["prior_w"]])
-
-
 def measure_comparison(parameters: dict, rng: np.random.Generator) -> list[dict]:
     """Draw data and a start once, and run every method on them.
 
@@ -129,7 +115,7 @@ def measure_comparison(parameters: dict, rng: np.random.Generator) -> list[dict]
         ``converged``, which PCA always is and CD never.
     """
     r, d = parameters["r"], parameters["d"]
-    data = _model(parameters).sample(d, rng)
+    data = model_of(parameters).sample(d, rng)
     X, W0 = data.X.astype(np.float32), random_start(d, r, rng)
     rows = []
 
@@ -194,19 +180,24 @@ def predict_comparison(parameters: dict) -> dict:
     }
 
 
-def measure_equal_pca(parameters: dict, rng: np.random.Generator) -> dict:
-    """Return the mean matched ``overlap`` of PCA with equal signals, on one draw.
+_QUICK = [
+    point
+    for point in comparison_grid(QUICK_SIZES, QUICK_SNR)
+    if point["r"] == 2 or (point["prior_w"], point["snr"]) == ("Rademacher", max(QUICK_SNR))
+]
 
-    Parameters
-    ----------
-    parameters : dict
-        ``r``, ``d``, ``prior_u``, ``prior_w`` (names) and ``snr``.
-    rng : numpy.random.Generator
 
-    Returns
-    -------
-    dict
-    """
-    data = _model(parameters).sample(parameters["d"], rng)
-    fit = pca(data.X.astype(np.float32), parameters["r"])
-    return {"overlap": float(matched_overlap(data.W_star, fit.W).mean())}
+EXPERIMENTS = (
+    Experiment(
+        name="comparison",
+        version=1,
+        description="Equal signals: AMP-RBM, Adam, CD and PCA beside theory (Figure 5)",
+        measure=measure_comparison,
+        predict=predict_comparison,
+        scales={
+            "quick": Scale(_QUICK, 4),
+            "paper": Scale(comparison_grid(), INSTANCES),
+        },
+        figure=5,
+    ),
+)

@@ -18,9 +18,10 @@ from threadpoolctl import threadpool_limits
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.descent import adam, gradient_descent
-from rbmnotes.algorithms.starts import random_start
 from rbmnotes.algorithms.descent_loop import evaluate
+from rbmnotes.algorithms.starts import random_start
 from rbmnotes.experiments.comparison.equal_signals import ALPHA
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
 from rbmnotes.model.objective import eta2_moments, loss, loss_gradient
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Rademacher
@@ -164,3 +165,20 @@ def measure_solution_time(parameters: dict, rng: np.random.Generator) -> list[di
     finally:
         numba.set_num_threads(threads)
     return rows
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="solution_time",
+        version=1,
+        description="Seconds to a small gradient, equal signals, four methods (use one job)",
+        measure=measure_solution_time,
+        scales={
+            "quick": Scale(grid(r=RANKS, d=[200]), 2),
+            "paper": Scale(
+                grid(r=RANKS, d=[D]),
+                INSTANCES,
+            ),
+        },
+    ),
+)

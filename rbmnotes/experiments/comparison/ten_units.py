@@ -12,8 +12,9 @@ from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.contrastive import contrastive_divergence
 from rbmnotes.algorithms.descent import gradient_descent
 from rbmnotes.algorithms.starts import random_start
-from rbmnotes.experiments.comparison.methods import AMP_CHANGE, AMP_ITER, CD_RATE
 from rbmnotes.experiments.comparison.equal_signals import ALPHA, matched_at
+from rbmnotes.experiments.comparison.methods import AMP_CHANGE, AMP_ITER, CD_RATE
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
 from rbmnotes.model.objective import loss
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian
@@ -98,3 +99,35 @@ def measure_equal_rate(parameters: dict, rng: np.random.Generator) -> list[dict]
         for step in RATE_STEPS
         if step <= parameters["n_steps"]
     ]
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="units_by_size",
+        version=1,
+        description="Ten units on ten equal signals: AMP-RBM at three sizes, for Corollary 1",
+        measure=measure_units_by_size,
+        predict=predict_units_by_size,
+        scales={
+            "quick": Scale(grid(d=[100, 150], snr=[1.6]), 2),
+            "paper": by_size(SIZE_INSTANCES, snr=SIZE_SNR),
+        },
+    ),
+    Experiment(
+        name="equal_rate",
+        version=1,
+        description="Ten units: contrastive divergence beside gradient descent at one rate",
+        measure=measure_equal_rate,
+        scales={
+            "quick": Scale(grid(snr=[1.6], d=[100], n_steps=[50]), 2),
+            "paper": Scale(
+                grid(
+                    snr=[RATE_SNR],
+                    d=[RATE_D],
+                    n_steps=[RATE_STEPS[-1]],
+                ),
+                RATE_INSTANCES,
+            ),
+        },
+    ),
+)

@@ -1,14 +1,14 @@
 r"""Contrastive divergence and mini-batches against their theory, step by step (Figure 4).
 
 Two cases: two Rademacher units, whose start is the non-diagonal one of
-:mod:`~rbmnotes.experiments.descent.dynamics`, and one Bernoulli unit, whose few cycles are strongly biased.
-Each is trained by gradient descent, by CD with few and with many Gibbs cycles, with signs and with
-normal visible units, and on mini-batches. A draw of the data serves every setting of its case.
+:mod:`~rbmnotes.experiments.descent.dynamics`, and one Bernoulli unit, whose few cycles are strongly
+biased. Each is trained by gradient descent, by CD with few and with many Gibbs cycles, with signs
+and with normal visible units, and on mini-batches. A draw of the data serves every setting of its
+case.
 
-What a run finds is one row of named numbers, as in :mod:`~rbmnotes.experiments.descent.dynamics`:
-``M01(5)`` is the entry (0, 1) of $M$ at iteration 5, ``C10(12,5)`` that of $C(12,5)$, ``loss(5)``
-the objective of gradient descent, also where CD does not descend it. The theory gives numbers of
-the same names.
+What a run finds is one row of :mod:`~rbmnotes.experiments.named_numbers`: ``M01(5)`` is the entry
+(0, 1) of $M$ at iteration 5, ``C10(12,5)`` that of $C(12,5)$, ``loss(5)`` the objective of gradient
+descent, also where CD does not descend it. The theory gives numbers of the same names.
 Cases, methods, sizes and numbers of instances were fixed before the runs.
 """
 
@@ -20,9 +20,11 @@ import numpy as np
 
 from rbmnotes.algorithms.contrastive import contrastive_divergence
 from rbmnotes.algorithms.descent import gradient_descent
-from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.algorithms.descent_loop import DescentHistory
+from rbmnotes.algorithms.starts import informed_start
+from rbmnotes.experiments import named_numbers
 from rbmnotes.experiments.descent import dynamics
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
 from rbmnotes.model.priors import Bernoulli, Gaussian, Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.dmft import DMFT, dmft
@@ -201,7 +203,32 @@ def name_run(M, Q, loss, C) -> dict:
     -------
     dict
     """
-    row = dynamics.order_parameters(M, Q, loss, recorded=RECORDED)
+    row = named_numbers.name_order_parameters(RECORDED, M, Q, loss)
     pairs = [(i, j) for i in range(len(TIMES)) for j in range(i)]
-    row |= dynamics.entries({("C", TIMES[i], TIMES[j]): C[i, j] for i, j in pairs})
+    row |= named_numbers.name_entries({("C", TIMES[i], TIMES[j]): C[i, j] for i, j in pairs})
     return {key: float(f"{value:.7g}") for key, value in row.items()}
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="contrastive",
+        version=1,
+        description="Contrastive divergence and mini-batches, every step, beside theory (Figure 4)",
+        measure=measure_contrastive,
+        scales={
+            "quick": Scale(grid(case=CASES, d=[50, 100, 200]), 10),
+            "paper": Scale(grid(case=CASES, d=SIZES), INSTANCES),
+        },
+        figure=4,
+    ),
+    Experiment(
+        name="contrastive_theory",
+        version=1,
+        description="Independent solves of the theory of contrastive divergence (Figure 4)",
+        measure=measure_contrastive_theory,
+        scales={
+            "quick": Scale(grid(setting=SETTINGS, n_paths=[2**8]), 8),
+            "paper": Scale(grid(setting=SETTINGS, n_paths=[2**13, 2**14]), 16),
+        },
+    ),
+)

@@ -13,10 +13,11 @@ import numpy as np
 
 from rbmnotes.algorithms.contrastive import contrastive_divergence
 from rbmnotes.algorithms.starts import informed_start
+from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.model.priors import Bernoulli, Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.extensions.contrastive_bias import contrastive_fixed_point
 from rbmnotes.theory.dmft import dmft
+from rbmnotes.theory.extensions.contrastive_bias import contrastive_fixed_point
 from rbmnotes.theory.state_evolution import fixed_point
 
 UNITS = {"Bernoulli": Bernoulli(), "Rademacher": Rademacher()}
@@ -147,3 +148,21 @@ def _late(M, Q, rate) -> dict:
     half = slice(n_steps(rate) // 2 + 1, None)
     m, q = float(M[half].mean()), float(Q[half].mean())
     return {"m": m, "q": q, "overlap": m / float(np.sqrt(q))}
+
+
+_GRID = tuple(point | {"d": d} for point in BIAS + NOISE for d in INSTANCES)
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="contrastive_ends",
+        version=1,
+        description="Where contrastive divergence ends: bias and noise beside theory",
+        measure=measure_end,
+        predict=predict_end,
+        scales={
+            "quick": Scale([BIAS[0] | {"d": 100}, NOISE[1] | {"d": 100}], 4),
+            "paper": Scale(_GRID, [INSTANCES[point["d"]] for point in _GRID]),
+        },
+    ),
+)

@@ -17,6 +17,7 @@ from rbmnotes.algorithms.descent import gradient_descent
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.contrastive.cd_dynamics import CASES as TRAJECTORY_CASES
 from rbmnotes.experiments.contrastive.cd_dynamics import Case, solve, train
+from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.state_evolution import fixed_point
@@ -185,3 +186,45 @@ def mean_arrival(table, case: str, method: str, rate: float, level: float) -> tu
     n, total = len(instances), instances.sum(axis=0)
     left_out = [arrival((total - path) / (n - 1), level) for path in instances]
     return arrival(total / n, level), float(np.sqrt((n - 1) * np.var(left_out)))
+
+
+def _speed_grid(rates, d):
+    return tuple(
+        {"case": case, "rate": rate, "d": d} for case, values in rates.items() for rate in values
+    )
+
+
+def _theory_grid(rates):
+    return tuple(
+        {"case": case, "method": method, "rate": rate}
+        for case, methods in METHODS.items()
+        for method in methods
+        for rate in rates
+    )
+
+
+_GRID = _speed_grid(RATES, SIZE)
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="contrastive_speed",
+        version=1,
+        description="Steps that CD and gradient descent need, against the learning rate (Figure 4)",
+        measure=measure_speed,
+        scales={
+            "quick": Scale(_speed_grid({"one unit": [0.2], "two units": [0.15]}, d=100), 5),
+            "paper": Scale(_GRID, [INSTANCES[point["case"]] for point in _GRID]),
+        },
+    ),
+    Experiment(
+        name="contrastive_speed_theory",
+        version=2,
+        description="Independent solves of the theory of these steps (Figure 4)",
+        measure=measure_speed_theory,
+        scales={
+            "quick": Scale(_theory_grid([0.15, 0.25]), 2),
+            "paper": Scale(_theory_grid(THEORY_RATES), SOLVES),
+        },
+    ),
+)

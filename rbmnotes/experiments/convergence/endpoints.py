@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.starts import informed_start, random_start
+from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments, loss, loss_gradient
 from rbmnotes.model.order_parameters import overlap
 from rbmnotes.model.priors import Discrete, Prior, Rademacher
@@ -322,3 +323,21 @@ def excess_over_informed(table: pd.DataFrame) -> pd.DataFrame:
     lowest = informed.groupby("instance").loss.min()
     rows = table[table.start == "random"]
     return rows.assign(excess=rows.loss - rows.instance.map(lowest))
+
+
+def _grid(d):
+    return tuple(setting | {"d": d} for setting in SETTINGS)
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="landscape",
+        version=1,
+        description="Corollary 1: where AMP-RBM, gradient descent and L-BFGS end, for any k and r",
+        measure=measure_landscape,
+        scales={
+            "quick": Scale(_grid(d=100), 2),
+            "paper": Scale(_grid(d=D), INSTANCES),
+        },
+    ),
+)

@@ -14,14 +14,14 @@ $C(t,s)$; with a prime, when the responses are ten per cent too small.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 
 from rbmnotes.algorithms.descent import gradient_descent
 from rbmnotes.algorithms.starts import informed_start
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
+from rbmnotes.experiments.named_numbers import name_entries, name_order_parameters
 from rbmnotes.model.objective import eta1_gradient
 from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.products import times
@@ -103,11 +103,13 @@ def measure_dynamics(parameters: dict, rng: np.random.Generator) -> list[dict]:
         start = informed_start(W_star, M0, Q0, rng)
         history = gradient_descent(X, start, rate, N_ITER, W_star=W_star, keep_weights=True).history
         weights = history.weights
-        row = order_parameters(history.M, history.Q, history.loss, history.gradient_size)
+        row = name_order_parameters(
+            RECORDED, history.M, history.Q, history.loss, history.gradient_size
+        )
         h = times(X, np.hstack(list(weights))).reshape(len(X), N_ITER + 1, -1).swapaxes(0, 1)
         h /= np.sqrt(len(start))
         C = {(t, s): weights[t].T @ weights[s] / len(start) for t in TIMES for s in TIMES if s <= t}
-        row |= entries({("C", t, s): matrix for (t, s), matrix in C.items() if s < t})
+        row |= name_entries({("C", t, s): matrix for (t, s), matrix in C.items() if s < t})
         row |= _shares(h)
         drift = [(U * model.snr) @ M for M in history.M]
         for prime, factor in (("", 1.0), ("'", WRONG)):
@@ -135,9 +137,9 @@ def measure_mean_field(parameters: dict, rng: np.random.Generator) -> dict:
         model, M0, Q0, rate, N_ITER + 1, parameters["n_paths"], rng, n_solves=1, keep_paths=True
     )
     gradient = gradient_size(theory.C, rate)
-    row = order_parameters(theory.M, theory.Q, theory.loss, gradient)
+    row = name_order_parameters(RECORDED, theory.M, theory.Q, theory.loss, gradient)
     pairs = [(t, s) for t in TIMES for s in TIMES if s < t]
-    row |= entries({("C", t, s): theory.C[t, s] for t, s in pairs})
+    row |= name_entries({("C", t, s): theory.C[t, s] for t, s in pairs})
     return row | _shares(theory.fields.swapaxes(0, 1))
 
 
@@ -170,38 +172,6 @@ def _responses(setting: str) -> np.ndarray:
     return dmft(model, M0, Q0, rate, N_ITER, RESPONSE_PATHS, rng=0).R
 
 
-def order_parameters(M, Q, loss, gradient=None, recorded=RECORDED) -> dict:
-    """Name the entries of M and Q, the loss and, if given, the gradient at some iterations.
-
-    Parameters
-    ----------
-    M : (T + 1, r, k) array
-    Q : (T + 1, k, k) array
-    loss, gradient : (T + 1,) arrays
-    recorded : sequence of int
-        Iterations to keep.
-
-    Returns
-    -------
-    dict
-        Such as ``M01(5)``, ``Q00(5)``, ``loss(5)`` and ``gradient(5)``.
-    """
-    row = entries({("M", t): M[t] for t in recorded} | {("Q", t): Q[t] for t in recorded})
-    row |= {f"loss({t})": float(loss[t]) for t in recorded}
-    if gradient is not None:
-        row |= {f"gradient({t})": float(gradient[t]) for t in recorded}
-    return row
-
-
-def entries(matrices: dict) -> dict:
-    """Name the entries of matrices that are named by a letter and times."""
-    return {
-        f"{name}{a}{b}({','.join(map(str, when))})": float(matrix[a, b])
-        for (name, *when), matrix in matrices.items()
-        for a, b in np.ndindex(matrix.shape)
-    }
-
-
 def _shares(h) -> dict:
     """Distribution functions of the fields (T + 1, n, k), unit by unit."""
     return {
@@ -224,85 +194,31 @@ def _noise(h, U, drift, C, R, prime) -> dict:
         for t in TIMES
     }
     matrices = {(f"mean{prime}", t): U.T @ rest[t] / len(U) for t in TIMES}
-    return entries(
+    return name_entries(
         matrices | {(f"noise{prime}", t, s): rest[t].T @ rest[s] / len(U) - C[t, s] for t, s in C}
     )
 
 
-def numbers(table: pd.DataFrame, setting: str, *kinds: str) -> list[str]:
-    """Return the columns of a setting whose names start in one of some ways, such as ``"Q"``.
-
-    Primed quantities are found under their own names only: ``"noise"`` does not stand for
-    ``"noise'"``.
-    """
-    rows = table[table.setting == setting].dropna(axis="columns", how="all")
-    wanted = re.compile(rf"({'|'.join(map(re.escape, kinds))})\d*\(")
-    return [name for name in rows.columns if wanted.match(name)]
-
-
-def along(
-    table: pd.DataFrame, setting: str, name: str, recorded=RECORDED
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the iterations at which a number such as ``"M01"`` was kept, and its values.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Of one size, or of one number of paths.
-    setting : str
-    name : str
-    recorded : sequence of int
-        Iterations that were kept.
-
-    Returns
-    -------
-    iterations : (m,) array of int
-    values : (m, instances) array
-    """
-    rows = table[table.setting == setting]
-    return np.array(recorded), np.array([rows[f"{name}({t})"].to_numpy() for t in recorded])
-
-
-def without_bias(table: pd.DataFrame, setting: str, columns) -> np.ndarray:
-    """Extrapolate every instance's numbers to infinite d, so that a bias c/d drops out.
-
-    Instances are independent, so the i-th of one size may be combined with the i-th of another:
-    with the weights of a linear fit in 1/d of numbers whose variance is proportional to 1/d.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Results of :func:`measure_dynamics`.
-    setting : str
-    columns : sequence of str
-
-    Returns
-    -------
-    (instances, len(columns)) array
-    """
-    rows = table[table.setting == setting].sort_values(["d", "instance"])
-    sizes = np.sort(rows.d.unique()).astype(float)
-    samples = np.stack([rows[rows.d == d][list(columns)].to_numpy() for d in sizes])
-    design = np.column_stack([np.ones_like(sizes), 1.0 / sizes])
-    weights = np.linalg.solve(design.T @ (sizes[:, None] * design), design.T * sizes)[0]
-    return np.einsum("d,dic->ic", weights, samples)
-
-
-def predicted(theory: pd.DataFrame, setting: str, columns) -> tuple[np.ndarray, np.ndarray]:
-    """Return means and standard errors over the independent solves with the most paths.
-
-    Parameters
-    ----------
-    theory : pandas.DataFrame
-        Results of :func:`measure_mean_field`.
-    setting : str
-    columns : sequence of str
-        Without a noise column's, zero.
-
-    Returns
-    -------
-    means, standard_errors : (len(columns),) arrays
-    """
-    rows = theory[(theory.setting == setting) & (theory.n_paths == theory.n_paths.max())]
-    values = rows[list(columns)].to_numpy()
-    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+EXPERIMENTS = (
+    Experiment(
+        name="dynamics",
+        version=1,
+        description="Gradient descent, every step: what its mean-field theory predicts (Figure 2)",
+        measure=measure_dynamics,
+        scales={
+            "quick": Scale(grid(model=MODELS, d=[100, 200, 400]), 10),
+            "paper": Scale(grid(model=MODELS, d=[1000, 2000, 4000]), 60),
+        },
+        figure=2,
+    ),
+    Experiment(
+        name="mean_field",
+        version=1,
+        description="Independent solves of gradient descent's mean-field theory (Figure 2)",
+        measure=measure_mean_field,
+        scales={
+            "quick": Scale(grid(setting=SETTINGS, n_paths=[2**8]), 8),
+            "paper": Scale(grid(setting=SETTINGS, n_paths=[2**14, 2**15]), 16),
+        },
+    ),
+)

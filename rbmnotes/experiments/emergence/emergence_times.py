@@ -15,8 +15,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.descent import gradient_descent
-from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.emergence.cascade import ALPHA, RATE, SNR, span_overlaps, unit_overlaps
+from rbmnotes.experiments.engine.experiment import Experiment, by_size
 from rbmnotes.model.products import times, transposed_times
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.dmft import dmft
@@ -41,12 +41,6 @@ DIMENSION_ITER = {"descent": 40, "AMP-RBM": 20}
 
 VANISHING_UNITS, FINITE_STARTS = 4, 2
 """Starts an instance; units at vanishing norm do not feel each other, so four are four starts."""
-
-PATH_MODEL = SpikedModel(4.0, (1.6, 1.2))
-PATH_M0 = np.array([[0.06, 0.02], [-0.02, 0.05]])
-PATH_Q0 = np.array([[0.10, 0.02], [0.02, 0.10]])
-PATH_RATE, PATH_ITER = 0.05, 40
-PATH_SIZES, PATH_INSTANCES = (500, 1000, 2000), 40
 
 
 def eigenvector_starts(X, W_star, W0) -> np.ndarray:
@@ -212,33 +206,25 @@ def _finite_norm_curve(method: str):
     return grid, np.minimum(found, longest)
 
 
-def measure_path(parameters: dict, rng: np.random.Generator) -> list[dict]:
-    """Train once from the small informed start; a row a step with the entries of M and Q."""
-    data = PATH_MODEL.sample(parameters["d"], rng)
-    start = informed_start(data.W_star, PATH_M0, PATH_Q0, rng)
-    X = data.X.astype(np.float32)
-    history = gradient_descent(X, start, PATH_RATE, PATH_ITER, W_star=data.W_star).history
-    return path_rows(history.M, history.Q)
-
-
-def measure_path_theory(parameters: dict, rng: np.random.Generator) -> list[dict]:
-    """Solve the mean-field theory once; instances are independent solves."""
-    theory = dmft(
-        *(PATH_MODEL, PATH_M0, PATH_Q0, PATH_RATE, PATH_ITER, parameters["n_paths"], rng),
-        n_solves=1,
-    )
-    return path_rows(theory.M, theory.Q)
-
-
-def path_rows(M, Q) -> list[dict]:
-    """Return a row a step ``t`` with ``M00``, ..., ``Q11``."""
-    return [
-        {"t": t}
-        | {
-            f"{name}{a}{b}": float(f"{values[t, a, b]:.7g}")
-            for name, values in (("M", M), ("Q", Q))
-            for a, b in np.ndindex(values.shape[1:])
-            if name == "M" or a <= b
-        }
-        for t in range(len(M))
-    ]
+EXPERIMENTS = (
+    Experiment(
+        name="emergence_linear",
+        version=1,
+        description="Emergence times from a vanishing start beside the linear law",
+        measure=measure_linear_stage,
+        scales={
+            "quick": by_size({100: 4, 150: 4, 200: 4}),
+            "paper": by_size(STAGE_INSTANCES),
+        },
+    ),
+    Experiment(
+        name="emergence_dimension",
+        version=1,
+        description="Emergence time of one signal over two decades of the dimension",
+        measure=measure_dimension,
+        scales={
+            "quick": by_size({50: 4, 100: 4}, method=DIMENSION_SNR),
+            "paper": by_size(DIMENSIONS, method=DIMENSION_SNR),
+        },
+    ),
+)

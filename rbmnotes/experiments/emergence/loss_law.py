@@ -1,10 +1,9 @@
 r"""The loss along a cascade of signals whose strengths fall as a power (paper eq. 138).
 
-Gaussian units, on the data of the power law in :mod:`rbmnotes.experiments.emergence.cascade`. The loss that
-is left, $\mathcal L(t)$ less the smallest that as many units can have on this draw, against time,
-run by run beside what the spectral law says of the same start. And sign units, on many draws, to
-see how many signals they find at all. All sizes, windows and numbers of draws are fixed here, after
-trial runs on other seeds.
+Gaussian units, on the data of :mod:`rbmnotes.experiments.emergence.power_law`. The loss
+that is left, $\mathcal L(t)$ less the smallest that as many units can have on this draw, against
+time, run by run beside what the spectral law says of the same start. All sizes, windows and numbers
+of draws are fixed here, after trial runs on other seeds.
 """
 
 from __future__ import annotations
@@ -13,15 +12,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from rbmnotes.experiments.emergence.cascade import (
+from rbmnotes.experiments.emergence.power_law import (
     POWER_ALPHA,
     POWER_ITER,
     POWER_START,
     POWER_WINDOW,
+    POWERS,
     law_times,
     power_rate,
     power_strengths,
 )
+from rbmnotes.experiments.engine.experiment import Experiment, by_size
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.extensions.gaussian_training import (
     best_gaussian_loss,
@@ -36,8 +37,6 @@ SIZES = {250: 80, 500: 50, 1000: 24}
 
 POINTS = 12
 """Times at which the loss is kept, evenly spaced in their logarithm."""
-
-FROZEN_D, FROZEN_DRAWS = 250, 12
 
 
 @lru_cache(maxsize=64)
@@ -104,3 +103,17 @@ def strength_left(beta: float) -> np.ndarray:
     """Return the loss left when the i strongest signals are fully learned, for i from 0 to r."""
     gains = loss_of_signal(outlier_eigenvalue(POWER_ALPHA, power_strengths(beta)), POWER_ALPHA)
     return gains.sum() - np.append(0.0, np.cumsum(gains))
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="emergence_loss",
+        version=1,
+        description="Loss that is left of Gaussian units against time, and its law (eq. 138)",
+        measure=measure_loss,
+        scales={
+            "quick": by_size({100: 4}, beta=[0.8]),
+            "paper": by_size(SIZES, beta=POWERS),
+        },
+    ),
+)

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
+from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.extensions.replica import one_step_rsb
+from rbmnotes.theory.optimum import global_optimum
 
 PRIORS = {
     "signs": Rademacher(),
@@ -192,3 +193,22 @@ def predict_minimum(parameters: dict) -> dict:
         "replicon": best.replicon,
         "loss_1rsb": one_step_rsb(alpha, snr, hidden).energy,
     }
+
+
+def _grid(sizes):
+    return tuple(point | {"d": d} for d in sizes for point in STABLE + UNSTABLE)
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="minima",
+        version=1,
+        description="Minimum of the objective over starts of L-BFGS beside Gordon's value",
+        measure=measure_minimum,
+        predict=predict_minimum,
+        scales={
+            "quick": Scale(_grid([100, 200]), 4),
+            "paper": Scale(_grid(SIZES), INSTANCES),
+        },
+    ),
+)

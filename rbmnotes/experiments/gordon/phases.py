@@ -24,6 +24,7 @@ import numpy as np
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.starts import informed_start
+from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.experiments.gordon.minima import descend
 from rbmnotes.model.objective import loss
 from rbmnotes.model.spiked import SpikedModel
@@ -173,3 +174,26 @@ def predict_phase(parameters: dict) -> dict:
     row["overlap_theory"] = np.nan if state is None else float(state.overlap[0])
     row["loss_theory"] = global_optimum(alpha, snr).loss
     return row
+
+
+_GRID = tuple(
+    {"region": region, "alpha": alpha, "snr": snr, "d": d}
+    for region, points in REGIONS.items()
+    for alpha, snr in points
+    for d in instances(alpha)
+)
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="phases",
+        version=1,
+        description="AMP's convergence and the spread of minima, region by region",
+        measure=measure_phase,
+        predict=predict_phase,
+        scales={
+            "quick": Scale([p for p in _GRID if p["d"] in (100, 250)], 3),
+            "paper": Scale(_GRID, [instances(p["alpha"])[p["d"]] for p in _GRID]),
+        },
+    ),
+)

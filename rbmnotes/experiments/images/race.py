@@ -16,8 +16,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rbmnotes.datasets.fashion_mnist import fashion_mnist
-from rbmnotes.experiments.images.training import RECIPES, K
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
 from rbmnotes.experiments.images.peers import Ours, Rbms, ScikitLearn
+from rbmnotes.experiments.images.training import RECIPES, K
 
 METHODS = {
     "Theorem 1": partial(Ours, method="effective"),
@@ -134,3 +135,40 @@ def _one_thread():
             yield
     finally:
         numba.set_num_threads(threads)
+
+
+# stored seconds are those of one quiet machine; the tangent bound's follow from its relative cost
+_GRID = grid(
+    name=[name for name in METHODS if name != "tangent bound"],
+    learning_rate=RATES,
+    batch_size=BATCH_SIZES,
+    budget=[BUDGET],
+)
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="race",
+        version=1,
+        description="Fashion-MNIST: exact log-likelihood against seconds, with peers (use one job)",
+        measure=measure_race,
+        scales={
+            "quick": Scale(
+                grid(name=METHODS, learning_rate=[0.1], batch_size=[500], budget=[0.5]), 1
+            ),
+            "paper": Scale(_GRID, 1),
+        },
+    ),
+    Experiment(
+        name="tangent_cost",
+        version=1,
+        description="Processor time of a step on the tangent bound over one of Theorem 1's",
+        measure=measure_cost,
+        scales={
+            "quick": Scale(grid(k=[10], batch_size=[500]), 1),
+            "paper": Scale(
+                grid(k=[10], batch_size=[100]) + grid(k=[10, 16, 20], batch_size=[500]), 5
+            ),
+        },
+    ),
+)

@@ -19,6 +19,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from scipy.special import comb
 
 from rbmnotes.algorithms.descent import gradient_descent
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
 from rbmnotes.experiments.repulsion.repulsion import (
     ALPHA,
     LINEAR,
@@ -211,3 +212,20 @@ def sharing(counts) -> np.ndarray:
 def independent_distinct(r: int, k: int) -> float:
     """Return the mean number of distinct signals in k independent and uniform draws of r."""
     return r * (1.0 - (1.0 - 1.0 / r) ** k)
+
+
+_GRID = [(r, d, draws) for r, sizes in DRAWS.items() for d, draws in sizes.items()]
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="sharing",
+        version=1,
+        description="Units alone: how often they share an equal signal, how they align (Figure 7)",
+        measure=measure_sharing,
+        scales={
+            "quick": Scale(grid(r=[2, 4], d=[100]), 2),
+            "paper": Scale([{"r": r, "d": d} for r, d, _ in _GRID], [draws for *_, draws in _GRID]),
+        },
+    ),
+)

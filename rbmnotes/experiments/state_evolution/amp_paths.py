@@ -11,11 +11,15 @@ import pandas as pd
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.starts import informed_start
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.limits import pca_overlap
 from rbmnotes.theory.state_evolution import StateEvolution, state_evolution
 
 N_ITER = 10
+SIZES, INSTANCES = (1000, 2000, 4000, 8000), 144
+"""So many that the interval of a rate is narrow enough to decide."""
+
 SETTINGS = {
     "one unit": {"alpha": 2.0, "snr": [1.5], "M0": [[0.5]], "Q0": [[1.0]], "V0": [[0.3]]},
     "two units": {
@@ -108,3 +112,17 @@ def as_paths(table: pd.DataFrame, setting: str, d: int) -> tuple[np.ndarray, np.
         [getattr(path, entry[0])[:, int(entry[1]), int(entry[2])] for entry in entries.columns]
     )
     return samples, theory
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="paths",
+        version=2,
+        description="AMP-RBM against state evolution, iteration by iteration (Figure 1, left)",
+        measure=measure_path,
+        scales={
+            "quick": Scale(grid(d=[250, 500], setting=SETTINGS), 10),
+            "paper": Scale(grid(d=SIZES, setting=SETTINGS), INSTANCES),
+        },
+    ),
+)

@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
 from rbmnotes.experiments.engine.progress import progress
 from rbmnotes.model.joint_states import joint_states
 from rbmnotes.model.priors import Bernoulli, Discrete, Prior, Rademacher
@@ -270,3 +271,38 @@ def error_table(
         ]
     columns = ["scenario", "d", "instance", "quantity", "error", "leading"]
     return pd.DataFrame(rows, columns=columns)
+
+
+_SCENARIOS = {scenario.name: scenario for scenario in (*SCENARIOS, CORRELATED, *MEAN_SCENARIOS)}
+
+
+def measure_theorem1(parameters: dict, rng: np.random.Generator) -> dict:
+    """Draw an RBM, and return its errors ``error_...`` beside the leading ones, ``leading_...``.
+
+    Parameters
+    ----------
+    parameters : dict
+        ``scenario``, the name of one, and ``d``.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict
+    """
+    rbm = draw_rbm(_SCENARIOS[parameters["scenario"]], parameters["d"], rng)
+    errors = {"error": effective_error(rbm), "leading": leading_error(rbm)}
+    return {f"{kind}_{name}": x for kind, found in errors.items() for name, x in found.items()}
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="theorem1",
+        version=2,
+        description="Theorem 1: error of the effective likelihood and its gradients against d",
+        measure=measure_theorem1,
+        scales={
+            "quick": Scale(grid(scenario=_SCENARIOS, d=[10, 100, 1000]), 5),
+            "paper": Scale(grid(scenario=_SCENARIOS, d=SIZES), N_INSTANCES),
+        },
+    ),
+)

@@ -108,9 +108,9 @@ def equal_snr_pca_overlap(
     r"""Return the mean matched overlap of PCA with `r` signals of equal strength (ours).
 
     PCA finds the subspace of the signals; which basis of it, the eigenvectors of the Gaussian
-    matrix of :func:`~rbmnotes.theory.extensions.pca_basis.equal_snr_splitting` say. They are Haar distributed
-    for Gaussian priors; for signs, whose squares do not fluctuate, closer to equal mixtures of all
-    signals, and so the overlap is smaller.
+    matrix of :func:`~rbmnotes.theory.extensions.pca_basis.equal_snr_splitting` say. They are Haar
+    distributed for Gaussian priors; for signs, whose squares do not fluctuate, closer to equal
+    mixtures of all signals, and so the overlap is smaller.
 
     Parameters
     ----------

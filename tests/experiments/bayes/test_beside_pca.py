@@ -16,8 +16,7 @@ from rbmnotes import (
     overlap,
     pca,
 )
-from rbmnotes.experiments.bayes import beside_pca
-from rbmnotes.experiments.bayes import first_stage
+from rbmnotes.experiments.bayes import beside_pca, first_stage
 from rbmnotes.experiments.comparison.equal_signals import matched_at
 from rbmnotes.experiments.registry import load_results
 

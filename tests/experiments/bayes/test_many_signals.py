@@ -18,8 +18,8 @@ from rbmnotes import (
     pca,
     pca_overlap,
 )
-from rbmnotes.experiments.bayes import many_signals
 from rbmnotes.evidence import extrapolate
+from rbmnotes.experiments.bayes import many_signals
 from rbmnotes.experiments.registry import figure, load_results
 
 PRIORS = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}

@@ -17,9 +17,9 @@ from rbmnotes import (
     informed_start,
     matched_overlap,
 )
+from rbmnotes.evidence import compare_paths, extrapolate, joint
 from rbmnotes.experiments.bayes import one_signal
 from rbmnotes.experiments.engine.run import repeat
-from rbmnotes.evidence import compare_paths, extrapolate, joint
 from rbmnotes.experiments.registry import experiment, load_results
 
 LAWS = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}

@@ -15,11 +15,9 @@ from rbmnotes import (
     gradient_descent,
     matched_overlap,
 )
-from rbmnotes.experiments.comparison import methods
-from rbmnotes.experiments.comparison import solution_time
-from rbmnotes.experiments.comparison import ten_units
-from rbmnotes.experiments.comparison.equal_signals import ALPHA, INSTANCES, SIZES, SNR
 from rbmnotes.evidence import extrapolate
+from rbmnotes.experiments.comparison import equal_pca, methods, solution_time, ten_units
+from rbmnotes.experiments.comparison.equal_signals import ALPHA, INSTANCES, SIZES, SNR
 from rbmnotes.experiments.registry import figure, load_results
 
 POINT = {"r": 2, "d": 200, "prior_w": "Rademacher", "snr": 1.6, "cd_iter": 120}
@@ -132,12 +130,12 @@ def test_the_grid_of_figure_5():
     assert {p["snr"] for p in paper.grid} <= set(SNR)
 
 
-@pytest.mark.parametrize(("prior_u", "prior_w"), methods.PCA_PRIORS, ids=str)
+@pytest.mark.parametrize(("prior_u", "prior_w"), equal_pca.PCA_PRIORS, ids=str)
 def test_pca_on_equal_signals(prior_u, prior_w):
     point = {"r": 2, "d": 100, "prior_u": prior_u, "prior_w": prior_w, "snr": 1.5}
-    value = methods.measure_equal_pca(point, np.random.default_rng(5))["overlap"]
+    value = equal_pca.measure_equal_pca(point, np.random.default_rng(5))["overlap"]
     assert 0.5 < value < 1.0  # a rotation of both signals by 45 degrees still has 0.7
-    assert value == methods.measure_equal_pca(point, np.random.default_rng(5))["overlap"]
+    assert value == equal_pca.measure_equal_pca(point, np.random.default_rng(5))["overlap"]
 
 
 # ten units ----------------------------------------------------------------------------------------

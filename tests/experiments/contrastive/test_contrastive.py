@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 
 import rbmnotes as rn
-from rbmnotes.experiments.contrastive import cd_dynamics
-from rbmnotes.experiments.descent import dynamics
-from rbmnotes.experiments.contrastive import chain_ends as ends
-from rbmnotes.experiments.contrastive import speed
 from rbmnotes.evidence import compare_paths
+from rbmnotes.experiments import named_numbers
+from rbmnotes.experiments.contrastive import cd_dynamics, speed
+from rbmnotes.experiments.contrastive import chain_ends as ends
 
 # trajectories -------------------------------------------------------------------------------------
 
@@ -57,7 +56,7 @@ def test_numbers_are_kept_at_the_recorded_iterations():
     assert sum(name.startswith("C00") for name in row) == 6
     assert row["C00(20,5)"] != row["C00(20,12)"]
     table = pd.DataFrame([{"setting": "s"} | row])
-    found, values = dynamics.along(table, "s", "Q00", cd_dynamics.RECORDED)
+    found, values = named_numbers.series(table, "s", "Q00")
     assert tuple(found) == cd_dynamics.RECORDED
     assert values[0, 0] == pytest.approx(1.0)
 
@@ -97,13 +96,13 @@ def theory():
 )
 def test_theory_predicts_the_runs_of_a_bernoulli_unit(method, wrong, simulated, theory):
     setting = f"one Bernoulli unit, {method}"
-    columns = dynamics.numbers(simulated, setting, "M", "Q", "C", "loss")
-    samples = dynamics.without_bias(simulated, setting, columns)
-    means, errors = dynamics.predicted(theory, setting, columns)
+    columns = named_numbers.columns_of(simulated, setting, "M", "Q", "C", "loss")
+    samples = named_numbers.without_bias(simulated, setting, columns)
+    means, errors = named_numbers.predicted(theory, setting, columns)
     noise = samples.std(axis=0, ddof=1) / np.sqrt(INSTANCES)
     assert np.median(errors[noise > 1e-9] / noise[noise > 1e-9]) < 0.25
     assert compare_paths(samples, means).verdict == "agrees"
-    other, _ = dynamics.predicted(theory, f"one Bernoulli unit, {wrong}", columns)
+    other, _ = named_numbers.predicted(theory, f"one Bernoulli unit, {wrong}", columns)
     assert compare_paths(samples, other).verdict == "disagrees"
 
 

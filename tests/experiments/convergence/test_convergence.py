@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import central_difference
 from scipy.stats import kstest
 
 from rbmnotes import (
@@ -14,11 +13,11 @@ from rbmnotes import (
     loss,
     loss_gradient,
 )
-from rbmnotes.experiments.convergence import endpoints
-from rbmnotes.experiments.convergence import settling
 from rbmnotes.evidence import compare_paths
+from rbmnotes.experiments.convergence import curvature, endpoints, row_law, weight_change
 from rbmnotes.experiments.registry import EXPERIMENTS
 from rbmnotes.theory.extensions.amp_change import covariance_map
+from tests.helpers import central_difference
 
 
 def problem(k, d=60, seed=0):
@@ -127,14 +126,14 @@ def test_excess_over_the_best_informed_start():
 
 def test_hessian_is_the_derivative_of_the_gradient():
     data, W = problem(1, d=12)
-    hessian = settling.hessian(data.X, W[:, 0])
+    hessian = curvature.hessian(data.X, W[:, 0])
     for i in range(12):
         row = central_difference(lambda w, i=i: loss_gradient(data.X, w[:, None])[i, 0], W[:, 0])
         np.testing.assert_allclose(hessian[i], row, atol=1e-7)
 
 
 def test_curvature_beside_a_missed_signal():
-    row = settling.measure_curvature({"missed": 2.5, "d": 200}, np.random.default_rng(5))
+    row = curvature.measure_curvature({"missed": 2.5, "d": 200}, np.random.default_rng(5))
     # all but one direction of the gradient vanish: its size is some d^(-1/2)
     assert row["gradient_size"] < 10 / np.sqrt(200)
     assert row["overlap_learned"] > 0.8
@@ -144,27 +143,27 @@ def test_curvature_beside_a_missed_signal():
 
 def test_distance_of_one_class_is_kolmogorov_smirnov():
     values = np.random.default_rng(0).standard_normal(500)
-    distance = settling.law_distance(values, np.ones(500))
+    distance = row_law.law_distance(values, np.ones(500))
     assert distance == pytest.approx(kstest(values, "norm").statistic, rel=1e-12)
     # a law shifted in one class only shows, though the whole looks normal
     classes = np.repeat([-1.0, 1.0], 250)
-    assert settling.law_distance(values + 0.4 * classes, classes) > 2.0 * distance
+    assert row_law.law_distance(values + 0.4 * classes, classes) > 2.0 * distance
 
 
 def test_change_is_that_of_the_algorithm():
-    rows = settling.measure_change({"snr": 1.2, "d": 60}, np.random.default_rng(0))
-    assert [row["t"] for row in rows] == list(range(settling.CHANGE_ITERATIONS))
+    rows = weight_change.measure_change({"snr": 1.2, "d": 60}, np.random.default_rng(0))
+    assert [row["t"] for row in rows] == list(range(weight_change.CHANGE_ITERATIONS))
     assert rows[-1]["change"] < 1e-3 * rows[0]["change"]
 
 
 def test_rows_have_the_predicted_law():
     rows = [
-        settling.measure_rows({"prior_w": "skewed", "d": 400}, np.random.default_rng((7, i)))
+        row_law.measure_rows({"prior_w": "skewed", "d": 400}, np.random.default_rng((7, i)))
         for i in range(24)
     ]
     assert all(row["converged"] for row in rows)
-    for unit, snr in enumerate(settling.ROWS_SNR, start=1):
-        point = fixed_point(settling.ROWS_ALPHA, snr)
+    for unit, snr in enumerate(row_law.ROWS_SNR, start=1):
+        point = fixed_point(row_law.ROWS_ALPHA, snr)
         expected = {f"m_{unit}": point.m, f"noise_{unit}": point.q - point.m**2}
         for name, value in expected.items():
             samples = np.array([row[name] for row in rows])
@@ -178,7 +177,7 @@ def test_rows_have_the_predicted_law():
 def test_frozen_iterates_follow_the_covariance_map(snr):
     """On both sides of the replicon line, 24 runs at d = 600; a map 3 % too small must fail."""
     point = fixed_point(4.0, snr)
-    runs = [settling.frozen_amp(point, 4.0, snr, 600, 8, (21, i))[:, 0] for i in range(24)]
+    runs = [weight_change.frozen_amp(point, 4.0, snr, 600, 8, (21, i))[:, 0] for i in range(24)]
     theory = [point.m**2]  # of the start and the first iterate
     for _ in range(7):
         theory.append(covariance_map(theory[-1], point, 4.0, snr))
@@ -188,7 +187,7 @@ def test_frozen_iterates_follow_the_covariance_map(snr):
 
 def test_frozen_iterates_reach_the_loss_where_the_replicon_allows():
     point = fixed_point(4.0, 1.2)
-    losses = [settling.frozen_amp(point, 4.0, 1.2, 400, 12, (12, i))[-1, 2] for i in range(24)]
+    losses = [weight_change.frozen_amp(point, 4.0, 1.2, 400, 12, (12, i))[-1, 2] for i in range(24)]
     error = np.std(losses, ddof=1) / np.sqrt(24)
     assert abs(np.mean(losses) - point.loss) < 4.5 * error
     assert abs(np.mean(losses) - 0.9 * point.loss) > 4.5 * error

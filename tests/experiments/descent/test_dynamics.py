@@ -8,9 +8,9 @@ import pytest
 
 import rbmnotes as rn
 import rbmnotes.theory.dmft as solver
-from rbmnotes.experiments.descent import dynamics
-from rbmnotes.experiments.state_evolution import recovery
 from rbmnotes.evidence import compare_paths
+from rbmnotes.experiments import named_numbers
+from rbmnotes.experiments.descent import dynamics, recovery
 
 SIZES = (100, 200, 400)
 INSTANCES = 40
@@ -59,9 +59,9 @@ def until(names, last):
 def test_theory_predicts_the_runs(setting, simulated, theory):
     # at d = 400 and below the bias is c/d for the first iterations only
     kinds = ("M", "Q", "C", "loss", "gradient", "below")
-    columns = until(dynamics.numbers(simulated, setting, *kinds), 5)
-    samples = dynamics.without_bias(simulated, setting, columns)
-    means, errors = dynamics.predicted(theory, setting, columns)
+    columns = until(named_numbers.columns_of(simulated, setting, *kinds), 5)
+    samples = named_numbers.without_bias(simulated, setting, columns)
+    means, errors = named_numbers.predicted(theory, setting, columns)
     noise = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
     assert np.median(errors[noise > 1e-9] / noise[noise > 1e-9]) < 0.25
     assert compare_paths(samples, means).verdict == "agrees"
@@ -71,9 +71,9 @@ def test_theory_predicts_the_runs(setting, simulated, theory):
 @pytest.mark.parametrize("setting", dynamics.SETTINGS)
 def test_fields_less_their_response_are_the_predicted_noise(setting, simulated):
     for prime, verdict in (("", "agrees"), ("'", "disagrees")):
-        columns = dynamics.numbers(simulated, setting, f"mean{prime}", f"noise{prime}")
+        columns = named_numbers.columns_of(simulated, setting, f"mean{prime}", f"noise{prime}")
         columns = until(columns, 15)
-        samples = dynamics.without_bias(simulated, setting, columns)
+        samples = named_numbers.without_bias(simulated, setting, columns)
         assert compare_paths(samples, np.zeros(len(columns))).verdict == verdict, prime
 
 
@@ -119,14 +119,14 @@ def test_numbers_are_found_by_name():
     names = ["M00(5)", "mean00(5)", "mean'00(5)", "Q00(5)", "below0(5,-1)", "loss(5)", "d"]
     table = pd.DataFrame([["s", *range(7)], ["other", *range(7)]], columns=["setting", *names])
     table.loc[0, "Q00(5)"] = np.nan
-    assert dynamics.numbers(table, "s", "M", "Q", "loss") == ["M00(5)", "loss(5)"]
-    assert dynamics.numbers(table, "s", "mean") == ["mean00(5)"]
-    assert dynamics.numbers(table, "s", "mean'", "below") == ["mean'00(5)", "below0(5,-1)"]
+    assert named_numbers.columns_of(table, "s", "M", "Q", "loss") == ["M00(5)", "loss(5)"]
+    assert named_numbers.columns_of(table, "s", "mean") == ["mean00(5)"]
+    assert named_numbers.columns_of(table, "s", "mean'", "below") == ["mean'00(5)", "below0(5,-1)"]
 
 
 def test_a_number_along_the_run():
     columns = {f"M01({t})": [t, t + 0.5, -1.0] for t in reversed(dynamics.RECORDED)}
-    iterations, values = dynamics.along(
+    iterations, values = named_numbers.series(
         pd.DataFrame({"setting": ["s", "s", "other"]} | columns), "s", "M01"
     )
     np.testing.assert_array_equal(values, iterations[:, None] + [0.0, 0.5])
@@ -160,7 +160,7 @@ def test_a_bias_of_one_over_d_drops_out():
                 {"setting": "s", "d": d, "instance": instance, "x": instance + 40.0 / d, "y": 1.0}
             )
     table = pd.DataFrame(rows).sample(frac=1.0, random_state=rng.integers(10))
-    samples = dynamics.without_bias(table, "s", ["x", "y"])
+    samples = named_numbers.without_bias(table, "s", ["x", "y"])
     np.testing.assert_allclose(samples, [[i, 1.0] for i in range(6)], atol=1e-12)
 
 
@@ -168,7 +168,7 @@ def test_theory_uses_the_solves_with_the_most_paths():
     table = pd.DataFrame(
         {"setting": "s", "n_paths": [64, 64, 128, 128], "instance": [0, 1] * 2, "x": [9, 9, 1, 2]}
     )
-    means, errors = dynamics.predicted(table, "s", ["x"])
+    means, errors = named_numbers.predicted(table, "s", ["x"])
     assert means == pytest.approx([1.5])
     assert errors == pytest.approx([0.5])
 

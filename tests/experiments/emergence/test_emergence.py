@@ -5,10 +5,8 @@ import pytest
 from scipy.integrate import quad
 
 import rbmnotes as rn
-from rbmnotes.experiments.emergence import cascade
-from rbmnotes.experiments.emergence import emergence_times
-from rbmnotes.evidence import slopes
-from rbmnotes.evidence import extrapolate
+from rbmnotes.evidence import extrapolate, slopes
+from rbmnotes.experiments.emergence import cascade, emergence_times, power_law
 from rbmnotes.experiments.registry import load_results
 from rbmnotes.theory.extensions.emergence import (
     amp_gain,
@@ -240,27 +238,27 @@ def test_single_precision_data_have_the_law_of_the_model():
     assert rn.matched_overlap(W_star, fit.W)[0] == pytest.approx(rn.pca_overlap(2.0, 1.5), abs=0.05)
 
 
-@pytest.mark.parametrize("beta", cascade.POWERS)
+@pytest.mark.parametrize("beta", power_law.POWERS)
 def test_the_power_exponent_counts_the_signals_that_are_there(beta):
     """Least squares by hand on the partial sums of the list: it ends where the data end."""
-    r, (first, last) = cascade.POWERS[beta], cascade.POWER_WINDOW[beta]
+    r, (first, last) = power_law.POWERS[beta], power_law.POWER_WINDOW[beta]
     strengths = np.arange(1, r + 1.0) ** (-2 * beta)
     left = strengths.sum() - np.cumsum(strengths)
-    assert cascade.unrecovered(beta, np.arange(1, r + 1)) == pytest.approx(left, abs=1e-12)
-    assert cascade.unrecovered(beta, r) == 0.0
+    assert power_law.unrecovered(beta, np.arange(1, r + 1)) == pytest.approx(left, abs=1e-12)
+    assert power_law.unrecovered(beta, r) == 0.0
     log_times = 0.3 + 2 * beta * np.log(np.arange(1, r + 1))
     expected = np.polyfit(log_times[first - 1 : last], np.log(left[first - 1 : last]), 1)[0]
-    assert cascade.power_exponent(beta, log_times) == pytest.approx(expected, rel=1e-9)
+    assert power_law.power_exponent(beta, log_times) == pytest.approx(expected, rel=1e-9)
     # far from the asymptotic exponent, which needs a list without end
     assert expected < 2 * -(2 * beta - 1) / (2 * beta)
 
 
 def test_long_lists_approach_the_asymptotic_exponent():
     """Slowly for a small beta: a list of ten thousand is not long."""
-    for beta in cascade.POWERS:
+    for beta in power_law.POWERS:
         limit = -(2 * beta - 1) / (2 * beta)
-        assert cascade.local_exponent(beta, 10**4, 10**16) == pytest.approx(limit, rel=0.01)
-    at_ten = [cascade.local_exponent(0.6, 10, r) for r in (100, 10_000)]
+        assert power_law.local_exponent(beta, 10**4, 10**16) == pytest.approx(limit, rel=0.01)
+    at_ten = [power_law.local_exponent(0.6, 10, r) for r in (100, 10_000)]
     j = np.arange(11, 101) ** -1.2
     ratio = np.log(j[1:].sum() / j.sum()) / np.log(11 / 10)
     assert at_ten[0] == pytest.approx(ratio / 1.2, rel=1e-9)
@@ -296,7 +294,7 @@ def test_slopes_are_judged_by_their_interval():
 @pytest.mark.parametrize(
     ("measure", "parameters", "column"),
     [
-        (cascade.measure_power_law, {"beta": 0.8, "hidden": "gaussian", "d": 40}, "time_1"),
+        (power_law.measure_power_law, {"beta": 0.8, "hidden": "gaussian", "d": 40}, "time_1"),
         (emergence_times.measure_linear_stage, {"d": 60}, "law_1"),
         (emergence_times.measure_dimension, {"method": "descent", "d": 40}, "zeta"),
         (emergence_times.measure_dimension, {"method": "AMP-RBM", "d": 40}, "zeta"),
@@ -377,7 +375,7 @@ def test_stored_cascades_emerge_in_order():
     And the law: right for the first signal, far too early for the last.
     """
     table = load_results("emergence", "paper")
-    law = cascade.law_times(
+    law = power_law.law_times(
         *(cascade.ALPHA, cascade.SNR, cascade.RATE, cascade.CASCADE_D, cascade.N_ITER)
     )
     expected = np.log(law).mean(axis=0)
@@ -401,14 +399,14 @@ def test_stored_power_law():
     the runs have about -1.03 and -0.92.
     """
     table = load_results("emergence_power", "paper")
-    for beta, r in cascade.POWERS.items():
+    for beta, r in power_law.POWERS.items():
         columns = [f"time_{i}" for i in range(1, r + 1)]
         rows = table[(table.beta == beta) & (table.hidden == "gaussian")]
-        log_times = np.log(np.minimum(rows[columns], cascade.POWER_ITER[beta])).to_numpy()
+        log_times = np.log(np.minimum(rows[columns], power_law.POWER_ITER[beta])).to_numpy()
         law = rows[[f"law_{i}" for i in range(1, r + 1)]].iloc[0].to_numpy(float)
 
         def exponent(means, beta=beta):
-            return cascade.power_exponent(beta, means)
+            return power_law.power_exponent(beta, means)
 
         predicted = exponent(law)
         assert slopes.compare_exponent(exponent, log_times, predicted).verdict != "disagrees"
@@ -425,12 +423,12 @@ def test_stored_power_law():
 def test_stored_signs_find_few_signals():
     """Twelve more draws of each list; Gaussian units find all of the window in the same time."""
     frozen, gaussian = (load_results(f"emergence_{n}", "paper") for n in ("frozen", "power"))
-    for beta, r in cascade.POWERS.items():
+    for beta, r in power_law.POWERS.items():
         columns = [f"time_{i}" for i in range(1, r + 1)]
         found = np.isfinite(frozen[frozen.beta == beta][columns]).sum(axis=1)
         assert len(found) == 12
         assert found.min() >= 1
         assert found.max() <= r / 2
         rows = gaussian[(gaussian.beta == beta) & (gaussian.hidden == "gaussian")]
-        last = cascade.POWER_WINDOW[beta][1]
+        last = power_law.POWER_WINDOW[beta][1]
         assert np.isfinite(rows[columns[:last]]).all().all()

@@ -6,10 +6,9 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
 import rbmnotes as rn
-from rbmnotes.experiments.emergence import cascade
-from rbmnotes.experiments.emergence import loss_law
-from rbmnotes.experiments.engine.run import repeat
 from rbmnotes.evidence import extrapolate
+from rbmnotes.experiments.emergence import loss_law, power_law
+from rbmnotes.experiments.engine.run import repeat
 from rbmnotes.experiments.registry import experiment, load_results
 from rbmnotes.theory.extensions.gaussian_training import (
     best_gaussian_loss,
@@ -112,12 +111,12 @@ def test_bad_input(call, name):
 
 
 def test_strength_left_of_the_list():
-    for beta, r in cascade.POWERS.items():
-        x = rn.outlier_eigenvalue(cascade.POWER_ALPHA, cascade.power_strengths(beta))
+    for beta, r in power_law.POWERS.items():
+        x = rn.outlier_eigenvalue(power_law.POWER_ALPHA, power_law.power_strengths(beta))
         left = loss_law.strength_left(beta)
         assert len(left) == r + 1
-        assert left[0] == pytest.approx(-best_gaussian_loss(x, cascade.POWER_ALPHA, r))
-        assert left[-2] == pytest.approx(loss_of_signal(x[-1], cascade.POWER_ALPHA))
+        assert left[0] == pytest.approx(-best_gaussian_loss(x, power_law.POWER_ALPHA, r))
+        assert left[-2] == pytest.approx(loss_of_signal(x[-1], power_law.POWER_ALPHA))
         assert left[-1] == pytest.approx(0.0, abs=1e-9)
 
 
@@ -135,7 +134,7 @@ def stored_losses(beta):
     return list(loss_law.SIZES), fitted
 
 
-@pytest.mark.parametrize("beta", cascade.POWERS)
+@pytest.mark.parametrize("beta", power_law.POWERS)
 def test_stored_losses_fall_with_the_exponent_of_the_law(beta):
     """And neither with one a tenth larger nor with the asymptotic one of an endless list."""
     sizes, fitted = stored_losses(beta)

@@ -15,9 +15,10 @@ import pytest
 from rbmnotes.__main__ import main
 from rbmnotes.experiments import registry
 from rbmnotes.experiments.engine.cluster import dask_workers
-from rbmnotes.experiments.engine.run import TaskError, run
 from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
+from rbmnotes.experiments.engine.run import TaskError, run
 from rbmnotes.experiments.engine.store import Store, package_versions
+from tests.helpers import ROOT
 
 ONLY_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
@@ -127,8 +128,7 @@ if __name__ == "__main__":
 
 @ONLY_POSIX
 def test_when_the_scheduler_dies_nothing_is_done_here_instead(tmp_path, monkeypatch, capsys):
-    path = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": f"{path}:{os.environ.get('PYTHONPATH', '')}"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}
     script = tmp_path / "scheduler.py"
     script.write_text(SCHEDULER)
     process = subprocess.Popen(

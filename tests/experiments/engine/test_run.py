@@ -16,12 +16,12 @@ import pytest
 
 import rbmnotes as rn
 from rbmnotes.experiments import registry
-from rbmnotes.experiments.engine.run import TaskError, repeat, run
 from rbmnotes.experiments.engine.experiment import ENTROPY, Experiment, Scale, grid, seed_sequence
 from rbmnotes.experiments.engine.exported import export, read_exported
+from rbmnotes.experiments.engine.run import TaskError, repeat, run
 from rbmnotes.experiments.engine.store import THEORY, Store, Task, store_path
+from tests.helpers import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 ONLY_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")
 
 
@@ -121,12 +121,12 @@ def test_one_and_two_workers_give_the_same_table(tmp_path):
 def test_one_and_two_workers_agree_where_threads_decide_the_last_digits():
     """In a process of its own, since this one has been told to use one thread."""
     code = (
-        "from test_engine import THREADS, run\n"
+        "from tests.experiments.engine.test_run import THREADS, run\n"
         "frames = [run(THREADS, jobs=jobs, store=':memory:') for jobs in (1, 2)]\n"
         "assert frames[0].equals(frames[1])"
     )
     free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tests", env=free, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=free, check=True)
 
 
 def test_several_rows_an_instance(store):
@@ -270,10 +270,10 @@ def uninterrupted(tmp_path_factory):
 
 @ONLY_POSIX
 def test_killed_at_20_random_moments(tmp_path, uninterrupted):
-    code = f"import test_engine; test_engine.kill_often({str(tmp_path / 'store')!r}, 20)"
+    code = f"from {__name__} import kill_often; kill_often({str(tmp_path / 'store')!r}, 20)"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=ROOT / "tests",
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -298,8 +298,8 @@ def test_killed_with_two_workers(tmp_path, uninterrupted):
     """The workers of a killed run end by themselves; another run goes on."""
     psutil = pytest.importorskip("psutil")
     path = tmp_path / "store"
-    code = f"from test_engine import SLOW, run; run(SLOW, jobs=2, store={str(path)!r})"
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT / "tests")
+    code = f"from {__name__} import SLOW, run; run(SLOW, jobs=2, store={str(path)!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     deadline = time.monotonic() + 60
     while not path.exists() or len(stored(path, SLOW)) < 20:
         assert process.poll() is None

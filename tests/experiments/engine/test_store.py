@@ -12,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import run_with_rights_that_count
-from test_engine import ONLY_POSIX, PLAIN, ROOT, TOY, never
 
 from rbmnotes.__main__ import main
-from rbmnotes.experiments.engine import exported
 from rbmnotes.experiments import registry
-from rbmnotes.experiments.engine.run import TaskError, run
+from rbmnotes.experiments.engine import exported
 from rbmnotes.experiments.engine.experiment import Scale, grid
 from rbmnotes.experiments.engine.exported import export, read_exported
+from rbmnotes.experiments.engine.run import TaskError, run
 from rbmnotes.experiments.engine.store import Store, StoreError
+from tests.experiments.engine import test_run as toys
+from tests.experiments.engine.test_run import ONLY_POSIX, PLAIN, TOY, never
+from tests.helpers import ROOT, run_with_rights_that_count
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def run_with_little_disk(path, status):
     code = (
         "import resource, signal, sys\n"
         "from dataclasses import replace\n"
-        "from test_store import *\n"
+        "from tests.experiments.engine.test_store import *\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))\n"
         "scales = {'quick': Scale(grid(a=[*range(200)]), 1)}\n"
@@ -122,7 +123,7 @@ def run_with_little_disk(path, status):
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=path.parent,
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}"},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -157,13 +158,14 @@ def test_a_killed_worker_is_one_line_and_what_was_finished_is_kept(store, capsys
 
 def run_two(path):
     """Two processes run the same experiment on the same store at once."""
-    code = f"from test_engine import SLOW, run\nassert len(run(SLOW, store={str(path)!r})) == 600\n"
-    both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT / "tests") for _ in range(2)]
+    code = f"from {toys.__name__} import SLOW, run; "
+    code += f"assert len(run(SLOW, store={str(path)!r})) == 600"
+    both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(2)]
     return [process.wait(timeout=300) for process in both]
 
 
 def test_two_writers_share_a_store(store):
-    from test_engine import SLOW
+    from tests.experiments.engine.test_run import SLOW
 
     assert run_two(store) == [0, 0]
     with Store(store) as results:
@@ -179,7 +181,7 @@ READ_IT = """
 import sys
 from pathlib import Path
 from dataclasses import replace
-from test_store import *
+from tests.experiments.engine.test_store import *
 folder, killed = Path(sys.argv[1]), sys.argv[2] == "killed"
 frame = run(replace(TOY, measure=never, predict=never), store=folder / "results.sqlite")
 assert len(frame) == 12 and not os.access(folder, os.W_OK)
@@ -203,17 +205,18 @@ def test_a_complete_store_is_read_where_nothing_can_be_written(tmp_path, state):
         run(TOY, store=folder / "results.sqlite")
     else:
         code = (
-            "import os; from test_engine import TOY; from rbmnotes.experiments import engine\n"
-            "engine._table = lambda *_: os._exit(0)\n"
-            f"engine.run(TOY, store={str(folder / 'results.sqlite')!r})"
+            f"import os; from {toys.__name__} import TOY\n"
+            "from rbmnotes.experiments.engine import run\n"
+            "run._table = lambda *_: os._exit(0)\n"
+            f"run.run(TOY, store={str(folder / 'results.sqlite')!r})"
         )
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tests", check=True)
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     logs = {path.name for path in folder.iterdir()} - {"results.sqlite"}
     assert bool(logs) == (state == "killed")
     for path in (*folder.iterdir(), folder):
         path.chmod(0o555 if path.is_dir() else 0o444)
     done = run_with_rights_that_count(
-        [sys.executable, "-c", READ_IT, folder, state, tmp_path / "out"], cwd=ROOT / "tests"
+        [sys.executable, "-c", READ_IT, folder, state, tmp_path / "out"], cwd=ROOT
     )
     folder.chmod(0o755)
     lines = done.stdout.splitlines()

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from rbmnotes import Bernoulli, Rademacher, SpikedModel, global_optimum, loss, loss_gradient
-from rbmnotes.experiments.gordon import minima
 from rbmnotes.evidence import extrapolate
+from rbmnotes.experiments.gordon import minima
 
 # minima -------------------------------------------------------------------------------------------
 

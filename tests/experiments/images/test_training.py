@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import rbmnotes as rn
-from rbmnotes.experiments.images import training
+from rbmnotes.experiments.images import restoration, training
 from rbmnotes.experiments.registry import load_results
 
 
@@ -13,10 +13,10 @@ def signs(n, rng=0):
     return np.where(np.random.default_rng(rng).random((n, 784)) < 0.5, -1, 1).astype(np.int8)
 
 
-@pytest.mark.parametrize("task", training.OCCLUSIONS)
+@pytest.mark.parametrize("task", restoration.OCCLUSIONS)
 def test_occlusion_hides_one_half(task):
     original = signs(40)
-    corrupted, flip = training.corrupt(original, task, np.random.default_rng(1))
+    corrupted, flip = restoration.corrupt(original, task, np.random.default_rng(1))
     hidden = flip == 0.5
     assert hidden.sum() == 392
     assert set(np.unique(flip)) == {0.0, 0.5}
@@ -26,7 +26,7 @@ def test_occlusion_hides_one_half(task):
 
 
 def test_halves_are_where_they_say():
-    picture = {name: mask.reshape(28, 28) for name, mask in training.OCCLUSIONS.items()}
+    picture = {name: mask.reshape(28, 28) for name, mask in restoration.OCCLUSIONS.items()}
     expected = {"top": [(0, 0), (13, 27)], "left": [(0, 0), (27, 13)]}
     for name, inside in expected.items():
         assert all(picture[name][pixel] for pixel in inside)
@@ -36,10 +36,10 @@ def test_halves_are_where_they_say():
     np.testing.assert_array_equal(picture["right"], ~picture["left"])
 
 
-@pytest.mark.parametrize("share", training.NOISE)
+@pytest.mark.parametrize("share", restoration.NOISE)
 def test_noise_flips_as_often_as_it_says(share):
     original = signs(100)
-    corrupted, flip = training.corrupt(original, f"noise {share}", np.random.default_rng(2))
+    corrupted, flip = restoration.corrupt(original, f"noise {share}", np.random.default_rng(2))
     assert np.all(flip == share / 2)
     rate = np.mean(corrupted != original)
     error = np.sqrt(share / 2 * (1 - share / 2) / original.size)
@@ -58,10 +58,10 @@ def test_principal_components_are_the_gaussian_conditional_mean():
     """Against the conditional mean by dense linear algebra on all 784 pixels."""
     rng = np.random.default_rng(3)
     train = factor_images(rng, 500)
-    model = training.PrincipalComponents(train, 3)
+    model = restoration.PrincipalComponents(train, 3)
     covariance = model.loadings @ model.loadings.T + model.noise * np.eye(784)
     sample = train[:5].astype(float)
-    for flip in (training.OCCLUSIONS["top"] * 0.5, np.full(784, 0.1)):
+    for flip in (restoration.OCCLUSIONS["top"] * 0.5, np.full(784, 0.1)):
         restored = model.restore(sample, flip, None)
         kept, seen = 1 - 2 * flip, flip < 0.5
         noise = np.diag((1 - kept[seen] ** 2) / kept[seen] ** 2)
@@ -73,15 +73,15 @@ def test_principal_components_are_the_gaussian_conditional_mean():
 def test_restoring_beats_doing_nothing_and_observed_pixels_stay():
     rng = np.random.default_rng(4)
     train, test = np.split(factor_images(rng, 700), [500])
-    mean, components = training.MeanImage(train), training.PrincipalComponents(train, 2)
-    table = training.restoration_table(
+    mean, components = restoration.MeanImage(train), restoration.PrincipalComponents(train, 2)
+    table = restoration.restoration_table(
         {"mean": mean.restore, "components": components.restore}, test, seed=5, tasks=("top",)
     ).set_index("method")
     assert table.error["nothing"] == pytest.approx(0.5, abs=0.01)
     assert (
         table.error["components"] < table.error["nothing"] - 10 * table.standard_error["components"]
     )
-    flip = training.OCCLUSIONS["top"] * 0.5
+    flip = restoration.OCCLUSIONS["top"] * 0.5
     for model in (mean, components):
         restored = model.restore(test.astype(float), flip, None)
         np.testing.assert_allclose(restored[:, flip == 0], test[:, flip == 0], atol=1e-12)
@@ -92,8 +92,8 @@ def test_error_rate_counts_uncertain_pixels_only():
     restored = original.astype(float)
     restored[0, :392] = -0.2  # all of the top half wrong
     restored[1, 392:] = -1.0  # wrong where it was observed: not counted
-    flip = training.OCCLUSIONS["top"] * 0.5
-    np.testing.assert_array_equal(training.error_rate(original, restored, flip), [1.0, 0.0])
+    flip = restoration.OCCLUSIONS["top"] * 0.5
+    np.testing.assert_array_equal(restoration.error_rate(original, restored, flip), [1.0, 0.0])
 
 
 @pytest.fixture(scope="module")
@@ -133,10 +133,12 @@ def test_measured_rows_are_one_an_epoch():
 def test_a_machine_restores_better_than_the_mean_image(trained):
     data = rn.fashion_mnist()
     methods = {
-        "mean": training.MeanImage(data.train).restore,
-        **training.rbm_restorers(trained[0]),
+        "mean": restoration.MeanImage(data.train).restore,
+        **restoration.rbm_restorers(trained[0]),
     }
-    table = training.restoration_table(methods, data.test[:500], seed=1, tasks=("left", "noise 0.4"))
+    table = restoration.restoration_table(
+        methods, data.test[:500], seed=1, tasks=("left", "noise 0.4")
+    )
     errors = table.set_index(["task", "method"])
     for task in ("left", "noise 0.4"):
         of = errors.loc[task]
@@ -147,10 +149,10 @@ def test_a_machine_restores_better_than_the_mean_image(trained):
 
 def test_baseline_rows_agree_with_counting():
     data = rn.fashion_mnist()
-    rows = training.measure_restoration({"name": "mean image"}, np.random.default_rng(0))
+    rows = restoration.measure_restoration({"name": "mean image"}, np.random.default_rng(0))
     top = next(r for r in rows if r["task"] == "top" and r["restored_by"] == "mean")
     guess = np.where(data.train.mean(axis=0, dtype=float) >= 0, 1, -1)
-    wrong = (data.test != guess)[:, training.OCCLUSIONS["top"]]
+    wrong = (data.test != guess)[:, restoration.OCCLUSIONS["top"]]
     assert top["error"] == pytest.approx(wrong.mean(), abs=1e-12)
 
 
@@ -176,7 +178,7 @@ def test_stored_restorations_are_what_is_said_of_figure_3():
     by = ["name", "restored_by", "task"]
     errors = 100 * table.groupby(by).error.mean()
     less = {way: errors["Theorem 1", way] - errors["CD-1", way] for way in ("posterior", "gibbs")}
-    halves, noises = [*training.OCCLUSIONS], [f"noise {share}" for share in training.NOISE]
+    halves, noises = [*restoration.OCCLUSIONS], [f"noise {share}" for share in restoration.NOISE]
     assert less["posterior"][halves].max() < 0.2
     assert abs(less["gibbs"][halves].mean()) < 1.0
     assert less["gibbs"][noises].max() < 0.1

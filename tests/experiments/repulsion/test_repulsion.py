@@ -5,12 +5,13 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import enumerate_states
 
 import rbmnotes as rn
-from rbmnotes.experiments.descent import dynamics
-from rbmnotes.experiments.repulsion import repulsion
 from rbmnotes.evidence import compare_paths
+from rbmnotes.experiments import named_numbers
+from rbmnotes.experiments.repulsion import leaning as repulsion_leaning
+from rbmnotes.experiments.repulsion import repulsion
+from tests.helpers import enumerate_states
 
 SIGNS = {k: np.array(list(itertools.product((-1, 1), repeat=k))) for k in (3, 4)}
 
@@ -85,7 +86,7 @@ def test_a_single_pair_need_not_be_pushed_apart():
 
 def test_without_symmetry_two_units_can_attract():
     """The same statement, two units, priors of zero mean that are not symmetric: it must fail."""
-    skewed = rn.Discrete((-0.5, 2.0), (0.8, 0.2))
+    skewed = rn.SKEWED
     second = second_moments(np.array([[1.0, -0.05], [-0.05, 1.0]]), skewed)
     assert second[0, 1] > 0.01
     # units of zeros and ones push every overlap down, also a negative one
@@ -207,12 +208,12 @@ def test_held_signals():
 
 
 def test_the_start_leans_to_the_first_signal():
-    M, Q = repulsion.leaning_start()
+    M, Q = repulsion_leaning.leaning_start()
     assert np.all(M[0] > M[1])
     assert np.all(M > 0)
-    np.testing.assert_allclose(Q.diagonal(), repulsion.NORM)
-    np.testing.assert_allclose((M**2).sum(axis=0), repulsion.NORM * repulsion.SHARE)
-    np.testing.assert_allclose(np.rad2deg(np.arctan(M[1] / M[0])), repulsion.ANGLES)
+    np.testing.assert_allclose(Q.diagonal(), repulsion_leaning.NORM)
+    np.testing.assert_allclose((M**2).sum(axis=0), repulsion_leaning.NORM * repulsion_leaning.SHARE)
+    np.testing.assert_allclose(np.rad2deg(np.arctan(M[1] / M[0])), repulsion_leaning.ANGLES)
 
 
 def test_from_a_random_start_units_divide_the_signals():
@@ -241,7 +242,7 @@ def leaning():
     for d in (100, 200, 400):
         for instance in range(40):
             rng = np.random.default_rng([d, instance])
-            for row in repulsion.measure_leaning({"d": d}, rng):
+            for row in repulsion_leaning.measure_leaning({"d": d}, rng):
                 rows.append({"d": d, "instance": instance} | row)
     return pd.DataFrame(rows)
 
@@ -249,21 +250,23 @@ def leaning():
 @pytest.fixture(scope="module")
 def leaning_theory():
     rows = []
-    for setting in repulsion.SETTINGS:
+    for setting in repulsion_leaning.SETTINGS:
         for instance in range(8):
             parameters = {"setting": setting, "n_paths": 2**11}
-            row = repulsion.measure_leaning_theory(parameters, np.random.default_rng(instance))
+            row = repulsion_leaning.measure_leaning_theory(
+                parameters, np.random.default_rng(instance)
+            )
             rows.append(parameters | {"instance": instance} | row)
     return pd.DataFrame(rows)
 
 
-@pytest.mark.parametrize("setting", repulsion.SETTINGS)
+@pytest.mark.parametrize("setting", repulsion_leaning.SETTINGS)
 def test_theory_predicts_leaning_units(setting, leaning, leaning_theory):
     """For the first steps, in which the bias is c/d at these sizes."""
-    columns = dynamics.numbers(leaning, setting, "M", "Q")
+    columns = named_numbers.columns_of(leaning, setting, "M", "Q")
     columns = [name for name in columns if 1 <= int(name.split("(")[1].strip(")")) <= 4]
-    samples = dynamics.without_bias(leaning, setting, columns)
-    means, errors = dynamics.predicted(leaning_theory, setting, columns)
+    samples = named_numbers.without_bias(leaning, setting, columns)
+    means, errors = named_numbers.predicted(leaning_theory, setting, columns)
     noise = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
     assert np.median(errors / noise) < 0.25
     assert compare_paths(samples, means).verdict == "agrees"
@@ -277,7 +280,7 @@ def test_theory_of_leaning_units_divides_them_and_units_alone_share(leaning_theo
             abs(last.loc[setting, f"M{i}{a}(40)"]) / np.sqrt(last.loc[setting, f"Q{a}{a}(40)"])
             for i, a in ((0, 0), (1, 0), (0, 1), (1, 1))
         ]
-        for setting in repulsion.SETTINGS
+        for setting in repulsion_leaning.SETTINGS
     }
     one = rn.fixed_point(alpha=repulsion.ALPHA, snr=repulsion.SNR).overlap
     # by step 40 the pair is within two degrees of the signals, a cosine of 0.03

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import rbmnotes as rn
-from rbmnotes.experiments.repulsion import repulsion
-from rbmnotes.experiments.repulsion import sharing
-from rbmnotes.experiments.engine.run import repeat
 from rbmnotes.evidence import extrapolate, extrapolate_all
+from rbmnotes.experiments.engine.run import repeat
 from rbmnotes.experiments.registry import experiment, load_results
+from rbmnotes.experiments.repulsion import repulsion, sharing
 
 
 def test_distinct_signals_of_all_choices_of_units():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rbmnotes import pca_overlap
-from rbmnotes.experiments.spiked import channels
 from rbmnotes.evidence import extrapolate, rate
+from rbmnotes.experiments.spiked import channels
 
 
 def errors(channel, sizes, alpha=1.0, snr=1.5):

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from rbmnotes import Discrete, Gaussian, Rademacher, SpikedModel, fixed_point
+from rbmnotes import Gaussian, Rademacher, SpikedModel, fixed_point
 from rbmnotes.evidence import compare_paths
-from rbmnotes.experiments.convergence.settling import measure_change
+from rbmnotes.experiments.convergence.weight_change import measure_change
 from rbmnotes.theory.extensions.amp_change import _mean_square, change_evolution, covariance_map
-
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
+from tests.laws import SKEWED
 
 
 def slow_g(omega, V):

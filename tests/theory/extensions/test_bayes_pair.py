@@ -16,6 +16,7 @@ from rbmnotes import (
 )
 from rbmnotes.evidence import compare_paths
 from rbmnotes.theory.extensions.bayes_pair import bayes_pair_evolution
+from tests.laws import TERNARY
 
 R, G = Rademacher(), Gaussian()
 PAIRS = {"signs": (R, R), "Gaussian w": (R, G), "Gaussian": (G, G)}
@@ -111,7 +112,7 @@ def test_mixtures_separate_at_the_expected_rate_near_threshold(priors, cumulants
 
 def test_quadrature_does_not_depend_on_its_step(monkeypatch):
     # a wider range only adds points of weight 1e-11
-    ternary = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
+    ternary = TERNARY
     arguments = 4.0, 1.5, 0.4 * rotation(20), 0.5 * np.eye(2), 3, R, ternary
     found = bayes_pair_evolution(*arguments)
     monkeypatch.setattr("rbmnotes.theory.extensions.bayes_pair.REACH", 8.137)

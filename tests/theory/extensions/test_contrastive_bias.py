@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-import rbmnotes.theory.extensions.contrastive_bias as bias_module
 import rbmnotes.theory.dmft as dmft_module
+import rbmnotes.theory.extensions.contrastive_bias as bias_module
 from rbmnotes import (
     Bernoulli,
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -20,9 +19,8 @@ from rbmnotes import (
 )
 from rbmnotes.evidence import extrapolate
 from rbmnotes.theory.extensions.contrastive_bias import _field_averages, negative_moments
+from tests.laws import SKEWED, TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
-SKEWED = Discrete((-0.5, 2.0), (0.8, 0.2))
 CASES = [(4.0, 1.5, Rademacher()), (4.0, 2.5, Bernoulli()), (3.0, 1.5, TERNARY)]
 
 

@@ -3,12 +3,11 @@ import pytest
 
 from rbmnotes import Discrete, Gaussian, Rademacher, fixed_point, proximal_map
 from rbmnotes.theory.extensions.curvature import lowest_curvature
-
-SPARSE = Discrete((-np.sqrt(5.0), 0.0, np.sqrt(5.0)), (0.1, 0.8, 0.1))
+from tests.laws import sparse
 
 
 @pytest.mark.parametrize("alpha", [2.0, 4.0, 10.0])
-@pytest.mark.parametrize("prior_u", [Rademacher(), SPARSE], ids=["signs", "sparse"])
+@pytest.mark.parametrize("prior_u", [Rademacher(), sparse(0.2)], ids=["signs", "sparse"])
 def test_the_outlier_changes_sign_where_amp_changes_stability(alpha, prior_u):
     learned = 2.0 * alpha**-0.25 + 0.4
     V = fixed_point(alpha, learned, prior_u=prior_u).V

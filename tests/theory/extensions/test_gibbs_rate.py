@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from helpers import enumerate_states
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.integrate import quad
 
@@ -17,8 +16,9 @@ from rbmnotes import (
     gibbs_rate,
 )
 from rbmnotes.theory._dmft_paths import negative_phase
+from tests.helpers import enumerate_states
+from tests.laws import SKEWED, TERNARY
 
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
 Q_TWO = np.array([[2.0, 0.4], [0.4, 1.4]])
 
 
@@ -77,7 +77,7 @@ def test_rate_of_a_skewed_unit_by_quadrature(q):
 
 def test_rate_of_two_skewed_units_from_the_unsymmetrised_transition():
     """All modes move the penalty of two skewed units, so the second eigenvalue is the rate."""
-    law = Discrete((-0.5, 2.0), (0.8, 0.2))
+    law = SKEWED
     states, p_h = enumerate_states(law, 2)
     nodes, node_weights = hermegauss(60)
     noise = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)

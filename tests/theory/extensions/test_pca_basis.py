@@ -10,7 +10,6 @@ from scipy.linalg import eigh, polar
 from scipy.stats import ortho_group
 
 from rbmnotes import (
-    Discrete,
     Gaussian,
     Rademacher,
     SpikedModel,
@@ -18,11 +17,11 @@ from rbmnotes import (
     haar_overlap,
     pca_overlap,
 )
-from rbmnotes.experiments.state_evolution import recovery
 from rbmnotes.evidence import extrapolate
+from rbmnotes.experiments.spiked import pca_overlaps
 from rbmnotes.theory.extensions.pca_basis import equal_snr_splitting
+from tests.laws import sparse
 
-SPARSE = Discrete((-2.0, 0.0, 2.0), (0.125, 0.75, 0.125))  # Var(w^2) = 3
 SIGNS = Rademacher()  # Var(w^2) = 0
 
 # the variances of the splitting matrix, from spiked data ------------------------------------------
@@ -31,10 +30,10 @@ R, INSTANCES = 4, 400
 # alpha, snr, the smaller of n and d, priors of U and W*: in each another term has a large share;
 # alpha snr^4 is 14 and, thrice, 4
 SETTINGS = {
-    "Gram matrices": (1.1, 1.9, 120, SPARSE, SPARSE),
+    "Gram matrices": (1.1, 1.9, 120, sparse(0.25), sparse(0.25)),
     "many samples": (64.0, 0.5, 120, SIGNS, SIGNS),
     "few samples": (1 / 64, 4.0, 120, SIGNS, SIGNS),
-    "unlike priors": (4.0, 1.0, 120, SIGNS, SPARSE),
+    "unlike priors": (4.0, 1.0, 120, SIGNS, sparse(0.25)),
 }
 
 
@@ -136,7 +135,9 @@ def test_the_simulation_would_notice_a_wrong_coefficient(measured, term, factor)
 # what follows from them: the overlap --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("priors", [(SIGNS, SIGNS), (SPARSE, SIGNS), (SIGNS, SPARSE)], ids=repr)
+@pytest.mark.parametrize(
+    "priors", [(SIGNS, SIGNS), (sparse(0.25), SIGNS), (SIGNS, sparse(0.25))], ids=repr
+)
 @pytest.mark.parametrize(("alpha", "snr"), [(4.0, 1.5), (0.5, 2.0)])
 def test_overlap_of_a_pair_is_an_integral_over_one_angle(alpha, snr, priors):
     # the basis of [[D, c], [c, -D]] is turned by phi, tan 2 phi = c/D; with s^2 the ratio of the
@@ -154,7 +155,7 @@ def test_overlap_of_a_pair_is_an_integral_over_one_angle(alpha, snr, priors):
     assert abs(mean - expected) < 4 * error
 
 
-@pytest.mark.parametrize("prior_w", [SIGNS, SPARSE], ids=repr)
+@pytest.mark.parametrize("prior_w", [SIGNS, sparse(0.25)], ids=repr)
 def test_overlap_of_four_against_a_plain_twin(prior_w):
     # the matrices entry by entry, the assignment by trying all; 4 combined errors
     alpha, snr = 4.0, 1.5
@@ -176,10 +177,10 @@ def test_overlap_of_four_against_a_plain_twin(prior_w):
 def test_equal_signals_of_signs_are_not_rotated_uniformly():
     """PCA on two equal Rademacher signals: our law agrees, the Haar average does not."""
     model = SpikedModel(2.0, (2.0, 2.0))
-    table = recovery.pca_table(model, {50: 300, 100: 300, 200: 300}, seed=11)
+    table = pca_overlaps.pca_table(model, {50: 300, 100: 300, 200: 300}, seed=11)
     ours, _ = equal_snr_pca_overlap(2.0, 2.0, 2)
     haar = pca_overlap(2.0, 2.0) * haar_overlap(2)[0]
-    measured = recovery.by_size(table, "overlap_w")
+    measured = pca_overlaps.instances_by_size(table, "overlap_w")
     assert extrapolate(*measured, ours).verdict == "agrees"
     assert extrapolate(*measured, haar).verdict == "disagrees"
 

@@ -6,15 +6,14 @@ overlap, is not the solution is a test of its own.
 
 import numpy as np
 import pytest
-from helpers import central_difference
 from scipy.integrate import quad
 
-from rbmnotes import Bernoulli, Discrete, Gaussian, Rademacher, eta2, proximal_map
+from rbmnotes import Bernoulli, Gaussian, Rademacher, eta2, proximal_map
 from rbmnotes.theory.extensions import replica as module
-from rbmnotes.theory.optimum import global_optimum
 from rbmnotes.theory.extensions.replica import one_step_rsb
-
-TERNARY = Discrete((-np.sqrt(2.0), 0.0, np.sqrt(2.0)), (0.25, 0.5, 0.25))
+from rbmnotes.theory.optimum import global_optimum
+from tests.helpers import central_difference
+from tests.laws import TERNARY
 
 
 def plain_energy(q, V, y, alpha, hidden):

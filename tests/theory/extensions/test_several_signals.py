@@ -16,6 +16,7 @@ from rbmnotes import (
 from rbmnotes.evidence import extrapolate_all
 from rbmnotes.experiments.convergence.endpoints import SPARSE, balanced_pair, descend
 from rbmnotes.theory.extensions.several_signals import several_signals_optimum
+from tests.laws import SKEWED
 
 
 def test_one_signal_is_the_global_optimum():
@@ -101,7 +102,7 @@ def test_balanced_data():
         ("snr", (4.0, [1.0, 1.2])),
         ("snr", (4.0, [1.0, 0.0])),
         ("prior_u", (4.0, [1.0], Gaussian())),
-        ("prior_u", (4.0, [1.0], Discrete((-0.5, 2.0), (0.8, 0.2)))),
+        ("prior_u", (4.0, [1.0], SKEWED)),
         ("hidden", (4.0, [1.0], Rademacher(), Gaussian())),
     ],
 )

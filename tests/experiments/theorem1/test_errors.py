@@ -1,17 +1,14 @@
-"""The experiments behind the chapters, at small size."""
+"""Theorem 1 and Corollary 2: errors of the effective likelihood beside the leading ones."""
 
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import rbmnotes as rn
-from rbmnotes.experiments.state_evolution import amp_paths
-from rbmnotes.experiments.state_evolution import recovery
-from rbmnotes.experiments.amp import random_starts
-from rbmnotes.experiments.theorem1 import errors as theorem1
 from rbmnotes.evidence import extrapolate, rate
+from rbmnotes.experiments.theorem1 import errors as theorem1
+from tests.laws import sparse
 
 
 def test_scenarios_obey_assumption_1():
@@ -111,16 +108,13 @@ def test_without_a_third_cumulant_it_converges_more_slowly_than_the_projected_on
         assert rate(sizes, errors, wrong).verdict == "disagrees"
 
 
-SPARSE = rn.Discrete((-2.0, 0.0, 2.0), (0.125, 0.75, 0.125))
-
-
 @pytest.mark.parametrize(
     ("law", "fourth_moment", "visible"),
     [
         (rn.Gaussian(), 3.0, rn.Rademacher()),
         (rn.Rademacher(), 1.0, rn.Rademacher()),
-        (SPARSE, 4.0, rn.Rademacher()),
-        (rn.Rademacher(), 1.0, SPARSE),
+        (sparse(0.25), 4.0, rn.Rademacher()),
+        (rn.Rademacher(), 1.0, sparse(0.25)),
     ],
     ids=repr,
 )
@@ -144,58 +138,3 @@ def test_coefficient_of_the_error_for_hidden_signs(law, fourth_moment, visible):
 
 def test_coefficient_of_gaussian_weights_and_visible_signs():
     assert theorem1.sign_coefficient(5, 3.0) == pytest.approx(-25 / 4, rel=1e-14)
-
-
-def test_pca_table_measures_what_it_says():
-    model = rn.SpikedModel(2.0, 1.5)
-    table = recovery.pca_table(model, {60: 2}, seed=9)
-    streams = np.random.SeedSequence(9).spawn(2)
-    data = model.sample(60, np.random.default_rng(streams[1]))
-    left, values, right = np.linalg.svd(data.X)
-    row = table.iloc[1]
-    cosine = right[0] @ data.W_star[:, 0] / np.linalg.norm(data.W_star)
-    assert row.overlap_w == pytest.approx(abs(cosine))
-    assert row.overlap_u == pytest.approx(abs(left[:, 0] @ data.U[:, 0]) / np.linalg.norm(data.U))
-    assert row.eigenvalue == pytest.approx(values[0] ** 2 / 60)
-
-
-def test_random_start_is_judged_by_gradient_cap_and_signals():
-    """Two units on two strong signals find both; nothing is found at a third of the threshold."""
-    row = random_starts.measure_start({"k": 2, "snr": 2.0, "d": 200}, np.random.default_rng(1))
-    assert row["success"]
-    assert row["gradient_size"] < random_starts.GRADIENT
-    assert not row["capped"]
-    assert 0.8 < row["smallest_overlap"] <= row["largest_overlap"] < 1.0
-    row = random_starts.measure_start({"k": 1, "snr": 0.2, "d": 200}, np.random.default_rng(1))
-    assert not row["success"]
-    assert row["smallest_overlap"] < random_starts.FOUND
-
-
-def test_paths_come_back_in_the_order_of_theory():
-    """A table made of theory itself, shuffled, must equal theory entry by entry."""
-    for setting in amp_paths.SETTINGS:
-        path = amp_paths.predict_path(setting)
-        rows = [
-            {"setting": setting, "d": 50, "instance": instance, "t": t}
-            | {
-                f"{name}{a}{b}": getattr(path, name)[t, a, b]
-                for name in "MQV"
-                for a, b in np.ndindex(getattr(path, name).shape[1:])
-            }
-            for instance in range(3)
-            for t in range(amp_paths.N_ITER + 1)
-        ]
-        table = pd.DataFrame(rows).sample(frac=1.0, random_state=0)  # rows, and columns too
-        table = table[["V00", *table.columns.drop("V00")]]
-        samples, theory = amp_paths.as_paths(table.assign(M99=np.nan), setting, 50)
-        assert samples.shape == (3, *theory.shape)
-        np.testing.assert_array_equal(samples, np.broadcast_to(theory, samples.shape))
-        matrices = [getattr(path, name).reshape(amp_paths.N_ITER + 1, -1) for name in "MQV"]
-        np.testing.assert_array_equal(theory, np.hstack(matrices))
-
-
-def test_measured_path_starts_as_told():
-    rows = amp_paths.measure_path({"setting": "two units", "d": 60}, np.random.default_rng(0))
-    first = np.array([[rows[0][f"M{a}{b}"] for b in range(2)] for a in range(2)])
-    np.testing.assert_allclose(first, amp_paths.SETTINGS["two units"]["M0"], atol=1e-12)
-    assert [row["t"] for row in rows] == list(range(amp_paths.N_ITER + 1))

@@ -1,0 +1,1 @@
+"""Experiments of the chapter on signals that emerge one after another."""

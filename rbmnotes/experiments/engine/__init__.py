@@ -1,0 +1,1 @@
+"""What runs any experiment: seeds, store, workers, exported tables."""

@@ -1,0 +1,120 @@
+r"""Rows of named numbers: ``M01(5)`` is entry (0, 1) of $M_5$, ``C10(15,5)`` one of $C(15,5)$.
+
+What a run finds and what theory says have the same names, so tables of both are read alike.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+
+def name_order_parameters(recorded, M, Q, loss, gradient=None) -> dict:
+    """Name the entries of M and Q, the loss and, if given, the gradient at some iterations.
+
+    Parameters
+    ----------
+    recorded : sequence of int
+        Iterations to keep.
+    M : (T + 1, r, k) array
+    Q : (T + 1, k, k) array
+    loss, gradient : (T + 1,) arrays
+
+    Returns
+    -------
+    dict
+        Such as ``M01(5)``, ``Q00(5)``, ``loss(5)`` and ``gradient(5)``.
+    """
+    row = name_entries({("M", t): M[t] for t in recorded} | {("Q", t): Q[t] for t in recorded})
+    row |= {f"loss({t})": float(loss[t]) for t in recorded}
+    if gradient is not None:
+        row |= {f"gradient({t})": float(gradient[t]) for t in recorded}
+    return row
+
+
+def name_entries(matrices: dict) -> dict:
+    """Name the entries of matrices that are named by a letter and times."""
+    return {
+        f"{name}{a}{b}({','.join(map(str, when))})": float(matrix[a, b])
+        for (name, *when), matrix in matrices.items()
+        for a, b in np.ndindex(matrix.shape)
+    }
+
+
+def columns_of(table: pd.DataFrame, setting: str, *kinds: str) -> list[str]:
+    """Return the columns of a setting whose names start in one of some ways, such as ``"Q"``.
+
+    Primed quantities are found under their own names only: ``"noise"`` does not stand for
+    ``"noise'"``.
+    """
+    rows = table[table.setting == setting].dropna(axis="columns", how="all")
+    wanted = re.compile(rf"({'|'.join(map(re.escape, kinds))})\d*\(")
+    return [name for name in rows.columns if wanted.match(name)]
+
+
+def series(table: pd.DataFrame, setting: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the iterations at which a number such as ``"M01"`` was kept, and its values.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of one size, or of one number of paths.
+    setting : str
+    name : str
+
+    Returns
+    -------
+    iterations : (m,) array of int
+    values : (m, instances) array
+    """
+    rows = table[table.setting == setting].dropna(axis="columns", how="all")
+    kept = [re.fullmatch(rf"{re.escape(name)}\((\d+)\)", column) for column in rows.columns]
+    times = sorted(int(match[1]) for match in kept if match)
+    return np.array(times), np.array([rows[f"{name}({t})"].to_numpy() for t in times])
+
+
+def without_bias(table: pd.DataFrame, setting: str, columns) -> np.ndarray:
+    """Extrapolate every instance's columns_of to infinite d, so that a bias c/d drops out.
+
+    Instances are independent, so the i-th of one size may be combined with the i-th of another:
+    with the weights of a linear fit in 1/d of columns_of whose variance is proportional to 1/d.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of all sizes.
+    setting : str
+    columns : sequence of str
+
+    Returns
+    -------
+    (instances, len(columns)) array
+    """
+    rows = table[table.setting == setting].sort_values(["d", "instance"])
+    sizes = np.sort(rows.d.unique()).astype(float)
+    samples = np.stack([rows[rows.d == d][list(columns)].to_numpy() for d in sizes])
+    design = np.column_stack([np.ones_like(sizes), 1.0 / sizes])
+    weights = np.linalg.solve(design.T @ (sizes[:, None] * design), design.T * sizes)[0]
+    return np.einsum("d,dic->ic", weights, samples)
+
+
+def predicted(theory: pd.DataFrame, setting: str, columns) -> tuple[np.ndarray, np.ndarray]:
+    """Return means and standard errors over the independent solves with the most paths.
+
+    Parameters
+    ----------
+    theory : pandas.DataFrame
+        Independent solves, by ``n_paths``.
+    setting : str
+    columns : sequence of str
+        Without a noise column's, zero.
+
+    Returns
+    -------
+    means, standard_errors : (len(columns),) arrays
+    """
+    rows = theory[(theory.setting == setting) & (theory.n_paths == theory.n_paths.max())]
+    values = rows[list(columns)].to_numpy()
+    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))

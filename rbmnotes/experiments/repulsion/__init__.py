@@ -1,0 +1,1 @@
+"""Experiments of the chapter on units that share signals and repel each other."""

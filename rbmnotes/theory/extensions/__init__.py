@@ -1,0 +1,1 @@
+"""Theory beyond the paper: parameters in, predictions out."""

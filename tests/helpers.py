@@ -5,6 +5,7 @@ import itertools
 import os
 import subprocess
 import sys
+import tomllib
 from functools import lru_cache
 from pathlib import Path
 from textwrap import dedent
@@ -12,6 +13,7 @@ from textwrap import dedent
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 @lru_cache(maxsize=64)

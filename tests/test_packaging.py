@@ -1,14 +1,11 @@
 """What is shipped: bounds that agree, a wheel that works alone, imports that run one way."""
 
-import ast
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 import venv
 from pathlib import Path
 
@@ -20,10 +17,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import rbmnotes
-from tests.helpers import ROOT, run_with_rights_that_count
+from tests.helpers import PROJECT, ROOT, run_with_rights_that_count
 
 PACKAGE = ROOT / "rbmnotes"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 
@@ -196,13 +192,6 @@ def test_works_where_compiled_functions_cannot_be_kept():
     assert (done.returncode, done.stdout) == (0, "(4, 1)\n"), done.stderr
 
 
-def test_every_kernel_is_compiled_by_our_decorator():
-    """numba's own cannot be imported where there is no place for its cache."""
-    for path in PACKAGE.rglob("*.py"):
-        if path.name != "_compile.py":
-            assert not {"numba.njit", "numba.jit"} & imported(path), path
-
-
 # --- CITATION.cff
 
 
@@ -219,88 +208,3 @@ def test_citation_file():
     assert paper["title"] in citation["title"]
     assert paper["title"] in PROJECT["description"]
     assert "arXiv:2505.18046" in {identifier["value"] for identifier in paper["identifiers"]}
-
-
-# --- imports run one way
-
-LAYERS = ("model", "datasets", "algorithms", "estimators", "theory", "experiments", "notebook")
-FORBIDDEN = {
-    "model": {"datasets", "algorithms", "estimators", "theory", "experiments", "notebook"},
-    "datasets": {"model", "algorithms", "estimators", "theory", "experiments", "notebook"},
-    "estimators": {"datasets", "theory", "experiments", "notebook"},
-    "algorithms": {"datasets", "estimators", "theory", "experiments", "notebook"},
-    "theory": {"datasets", "algorithms", "estimators", "experiments", "notebook"},
-    "experiments": {"notebook"},
-    "notebook": set(),
-    "": {"estimators", "experiments", "notebook"},  # rbmnotes/__init__.py and what lies beside it
-}
-CORE = ("model", "datasets", "algorithms", "theory", "")
-
-
-def imported(path, root=PACKAGE.parent):
-    """Return the full names that a module imports, wherever in it."""
-    parents = path.relative_to(root).with_suffix("").parts[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = parents[: len(parents) - node.level + 1] if node.level else ()
-            base = ".".join((*base, node.module) if node.module else base)
-            found.update(f"{base}.{alias.name}" for alias in node.names)
-    return found
-
-
-def layer_of(path):
-    return "".join(path.relative_to(PACKAGE).parts[:-1][:1])
-
-
-MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if p.name != "__main__.py"]
-by_path = pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-
-
-@by_path
-def test_imports_run_one_way(path):
-    layer = layer_of(path)
-    for name in imported(path):
-        package, _, rest = name.partition(".")
-        if package != "rbmnotes":
-            continue
-        above = rest.partition(".")[0]
-        assert above not in FORBIDDEN.get(layer, FORBIDDEN[""]), (
-            f"{path.name} of {layer!r} imports {name}"
-        )
-        if layer in ("model", "algorithms", "theory"):
-            known = importlib.util.find_spec(f"rbmnotes.{above}") if above else None
-            assert known, f"{path.name} imports {name}, which brings in every layer"
-
-
-@by_path
-def test_core_needs_its_own_dependencies_only(path):
-    if layer_of(path) not in CORE:
-        return
-    allowed = {Requirement(line).name for line in PROJECT["dependencies"]} | {"rbmnotes"}
-    outside = {name.partition(".")[0] for name in imported(path)} - allowed
-    assert not outside - set(sys.stdlib_module_names), path
-
-
-def test_every_layer_is_there():
-    assert set(FORBIDDEN) <= {layer_of(path) for path in MODULES}
-    assert all((PACKAGE / layer / "__init__.py").is_file() for layer in LAYERS)
-
-
-def test_imports_are_found_wherever_they_hide(tmp_path):
-    path = tmp_path / "rbmnotes" / "model" / "m.py"
-    path.parent.mkdir(parents=True)
-    path.write_text(
-        "import a.b, c as d\nfrom . import near\nfrom ..theory.limits import f\n"
-        "from rbmnotes import theory\ndef g():\n    from .. import notebook\n"
-    )
-    assert imported(path, tmp_path) == {
-        "a.b",
-        "c",
-        "rbmnotes.model.near",
-        "rbmnotes.theory.limits.f",
-        "rbmnotes.theory",
-        "rbmnotes.notebook",
-    }

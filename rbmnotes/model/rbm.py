@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import logsumexp
-from scipy.stats import norm
 
 from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, positive_integer, random_generator
 from rbmnotes.model.hidden_sum import check_states
-from rbmnotes.model.joint_states import joint_states
+from rbmnotes.model.joint_states import joint_states, log_law
 from rbmnotes.model.objective import (
     Gradient,
     ModelAverage,
@@ -126,7 +125,7 @@ class RBM(Frozen):
             If `X` has the wrong shape or no probability, or as :meth:`log_partition`.
         """
         X = finite_array(X, "X", (None, self.d))
-        base = self._log_base(X) if absolute else 0.0
+        base = log_law(self.visible, X) if absolute else 0.0
         return self._free_energy(X) - self.log_partition(exact) + base
 
     def gradient(self, X, exact: bool = True) -> Gradient:
@@ -312,17 +311,6 @@ class RBM(Frozen):
         """Log of the sum over hidden states at fixed visible ones, per sample."""
         fields = self._hidden_fields(X)
         return eta1(fields, self.hidden) + X @ self.visible_bias / np.sqrt(self.d)
-
-    def _log_base(self, X):
-        r"""Return $\log P_v(x)$ of each sample."""
-        if isinstance(self.visible, Gaussian):
-            return norm.logpdf(X).sum(axis=1)
-        if not isinstance(self.visible, Discrete):
-            raise ValueError(f"absolute=True needs discrete or Gaussian units: {self.visible!r}")
-        found = X[..., None] == np.array(self.visible.support)
-        if not found.any(axis=-1).all():
-            raise ValueError(f"X must hold points of {self.visible!r} only, for absolute=True")
-        return np.log(self.visible.probabilities)[found.argmax(axis=-1)].sum(axis=1)
 
     def state_blocks(self):
         """Yield hidden states (m, k), visible fields (m, d) and log weights (m,) without them.

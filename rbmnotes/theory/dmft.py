@@ -33,17 +33,15 @@ from scipy.stats import qmc
 
 from rbmnotes._frozen import Frozen
 from rbmnotes._validation import (
-    finite_array,
-    finite_real,
-    not_negative,
     positive_integer,
     random_generator,
     true_or_false,
 )
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Prior, Rademacher, check_prior
+from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory._dmft_paths import LANES, advance_paths, draw_paths, negative_phase, ungrouped
+from rbmnotes.theory._dmft_training import Training, checked_training
 
 JITTER = 1e-10
 """Added to the diagonal of $C$, relative to its largest entry, before paths are sampled.
@@ -179,7 +177,9 @@ def dmft(
     Steps of the weights shorter than about $10^{-5}$, root mean square, are not resolved: that much
     noise keeps the sampling of nearly singular $C$ stable.
     """
-    training = _check(model, M0, Q0, learning_rate, n_iter, hidden, method, cycles, batch_fraction)
+    training = checked_training(
+        model, M0, Q0, learning_rate, n_iter, hidden, method, cycles, batch_fraction
+    )
     n_paths, n_solves = positive_integer(n_paths, "n_paths"), positive_integer(n_solves, "n_solves")
     n_paths = max(LANES, 2 ** (n_paths - 1).bit_length())
     if not isinstance(sampling, str) or sampling not in ("sobol", "random"):
@@ -195,64 +195,6 @@ def dmft(
     solve = partial(_solve, training, n_paths, sampling)
     with ThreadPoolExecutor(get_num_threads()) as pool:
         return _combine(list(pool.map(solve, keep, streams)))
-
-
-@dataclass(frozen=True)
-class _Training:
-    """What is trained and how; no cycles stands for gradient descent."""
-
-    alpha: float
-    snr: np.ndarray
-    prior_u: Prior
-    hidden: Prior
-    M0: np.ndarray
-    Q0: np.ndarray
-    learning_rate: float
-    n_iter: int
-    cycles: int
-    batch_fraction: float
-
-    @property
-    def n_inputs(self) -> int:
-        r, k = self.M0.shape
-        return r + (self.n_iter + 1) * k
-
-
-def _check(model, M0, Q0, learning_rate, n_iter, hidden, method, cycles, batch_fraction):
-    """Check the arguments that say what is trained."""
-    if not isinstance(model, SpikedModel):
-        raise ValueError(f"model must be a SpikedModel; got {model!r}")
-    check_prior(hidden, "hidden")
-    M0 = finite_array(M0, "M0", (model.r, None)).astype(np.float64, copy=False)
-    k = M0.shape[1]
-    Q0 = finite_array(Q0, "Q0", (k, k)).astype(np.float64, copy=False)
-    if np.abs(Q0 - Q0.T).max() > 1e-10 * np.abs(Q0).max():
-        raise ValueError("Q0 must be symmetric")
-    Q0 = 0.5 * (Q0 + Q0.T)
-    if np.linalg.eigvalsh(Q0)[0] <= 0 or np.linalg.eigvalsh(Q0 - M0.T @ M0)[0] < -1e-10:
-        raise ValueError("Q0 must be positive definite and at least M0^T M0")
-    try:
-        eta2_moments(Q0, hidden)
-    except ValueError as error:
-        raise ValueError(f"Q0 is no start for such units: {error}") from error
-    if not isinstance(method, str) or method not in ("gd", "cd"):
-        raise ValueError(f'method must be "gd" or "cd"; got {method!r}')
-    cycles = positive_integer(cycles, "cycles")
-    batch_fraction = finite_real(batch_fraction, "batch_fraction", above=0.0)
-    if batch_fraction > 1.0:
-        raise ValueError(f"batch_fraction must be in (0, 1]; got {batch_fraction}")
-    return _Training(
-        alpha=model.alpha,
-        snr=model.information_coefficient * np.array(model.snr),
-        prior_u=model.prior_u,
-        hidden=hidden,
-        M0=M0,
-        Q0=Q0,
-        learning_rate=finite_real(not_negative(learning_rate, "learning_rate"), "learning_rate"),
-        n_iter=positive_integer(n_iter, "n_iter", minimum=0),
-        cycles=cycles if method == "cd" else 0,
-        batch_fraction=batch_fraction,
-    )
 
 
 @dataclass(frozen=True)
@@ -283,7 +225,7 @@ def _combine(solves):
     return DMFT(**values, U=last.U, fields=fields, message=message)
 
 
-def _solve(training: _Training, n_paths: int, sampling: str, keep: bool, rng) -> _Solve:
+def _solve(training: Training, n_paths: int, sampling: str, keep: bool, rng) -> _Solve:
     """Run one forward pass with its own paths."""
     (r, k), steps = training.M0.shape, training.n_iter + 1
     hidden, beta = training.hidden, training.batch_fraction
@@ -334,12 +276,12 @@ def _extend_factor(factor, C, t):
     factor[t, :, t] = np.linalg.cholesky(C[t, t] - row @ row.T + jitter)
 
 
-def _advance_weights(training: _Training, t: int, M, C, R, average, second, square):
+def _advance_weights(training: Training, t: int, M, C, R, average, second, square):
     r"""Fill in time $t+1$ of $M$, $C$ and $R$.
 
     Parameters
     ----------
-    training : _Training
+    training : Training
     t : int
     M, C, R : arrays
         Known up to time $t$.

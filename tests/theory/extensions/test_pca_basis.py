@@ -135,9 +135,7 @@ def test_the_simulation_would_notice_a_wrong_coefficient(measured, term, factor)
 # what follows from them: the overlap --------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "priors", [(SIGNS, SIGNS), (sparse(0.25), SIGNS), (SIGNS, sparse(0.25))], ids=repr
-)
+@pytest.mark.parametrize("priors", [(SIGNS, SIGNS), (sparse(0.25), SIGNS), (SIGNS, sparse(0.25))])
 @pytest.mark.parametrize(("alpha", "snr"), [(4.0, 1.5), (0.5, 2.0)])
 def test_overlap_of_a_pair_is_an_integral_over_one_angle(alpha, snr, priors):
     # the basis of [[D, c], [c, -D]] is turned by phi, tan 2 phi = c/D; with s^2 the ratio of the

@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("model", "algorithms", "theory")
+LAYERS = ("model", "algorithms", "theory", "likelihood")
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 MOST_TEST_FILES = 4
 NOT_OF_FORMULAS = re.compile(

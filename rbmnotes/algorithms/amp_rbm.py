@@ -8,6 +8,7 @@ import numpy as np
 
 from rbmnotes._frozen import Frozen
 from rbmnotes._validation import finite_array, finite_real, positive_integer, proper_share
+from rbmnotes.algorithms.evaluation import evaluate
 from rbmnotes.algorithms.starts import random_start, spectral_start
 from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.multiplier import multiplier_step
@@ -222,11 +223,8 @@ def _remedy(alpha):
 
 def _gradient_size(X, W, hidden):
     r"""Size $\|d\,\nabla\mathcal L\|_F/\sqrt{dk}$ of the gradient, infinite if $\eta_2$ is."""
-    n, d = X.shape
     try:
-        second = eta2_moments(W.T @ W / d, hidden).second
+        moments = eta2_moments(W.T @ W / len(W), hidden)
     except ValueError:
         return np.inf
-    clamped = hidden.tilted_mean(times(X, W) / np.sqrt(d))
-    gradient = n / d * W @ second - transposed_times(X, clamped) / np.sqrt(d)
-    return float(np.linalg.norm(gradient) / np.sqrt(W.size))
+    return evaluate(X, W, hidden, moments).gradient_size

@@ -9,7 +9,8 @@ from rbmnotes._validation import (
     random_generator,
     true_or_false,
 )
-from rbmnotes.algorithms.descent_loop import DescentResult, Evaluation, evaluate, run_training
+from rbmnotes.algorithms.descent_loop import DescentResult, run_training
+from rbmnotes.algorithms.evaluation import Evaluation, evaluate
 from rbmnotes.algorithms.gibbs_chains import negative_phase
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rbmnotes._validation import finite_real, not_negative, random_generator
 from rbmnotes.algorithms.adam import Adam
 from rbmnotes.algorithms.descent_loop import DescentHistory as DescentHistory
-from rbmnotes.algorithms.descent_loop import DescentResult, evaluate, run_training
+from rbmnotes.algorithms.descent_loop import DescentResult, run_training
+from rbmnotes.algorithms.evaluation import evaluate
 from rbmnotes.model.priors import Prior, Rademacher
 
 

@@ -1,6 +1,6 @@
-"""What gradient descent and contrastive divergence share: the data's side of a step, and the loop.
+"""The loop that gradient descent, Adam and contrastive divergence share.
 
-Both pull the weights towards the data and push them away from the model; they differ in how they
+All pull the weights towards the data and push them away from the model; they differ in how they
 push, and in nothing here.
 """
 
@@ -19,10 +19,10 @@ from rbmnotes._validation import (
     positive_integer,
     true_or_false,
 )
+from rbmnotes.algorithms.evaluation import Evaluation
 from rbmnotes.model.hidden_sum import HiddenMoments
-from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments
+from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, check_prior
-from rbmnotes.model.products import times, transposed_times
 
 LARGEST_OVERLAP = 1e8
 """Self overlap above which a run counts as diverged."""
@@ -77,67 +77,6 @@ class DescentResult(Frozen):
     history: DescentHistory
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    r"""The objective at some weights, and what a step from there needs.
-
-    Attributes
-    ----------
-    fields : (n, k) array
-        $XW/\sqrt d$.
-    loss : float
-        Objective $\mathcal L(W)$.
-    gradient : (d, k) array
-        $d\,\nabla\mathcal L(W)$, of all samples.
-    penalty : (d, k) array
-        Part of the gradient that knows no samples.
-    pull : (d, k) array
-        $\frac1{\sqrt d}X^\top\sigma\eta_1'$, with the weights $\sigma$ of the samples in this step.
-    included : (n,) array of bool, or None
-        Samples of this step; None for all of them.
-    """
-
-    fields: np.ndarray
-    loss: float
-    gradient: np.ndarray
-    penalty: np.ndarray
-    pull: np.ndarray
-    included: np.ndarray | None
-
-
-def evaluate(
-    X, W, hidden: Prior, moments: HiddenMoments, batch_fraction=1.0, rng=None
-) -> Evaluation:
-    r"""Evaluate objective and gradient, and draw the samples of a step.
-
-    Parameters
-    ----------
-    X : (n, d) array
-    W : (d, k) array
-    hidden : Prior
-    moments : HiddenMoments
-        Of $\eta_2$ at $W^\top W/d$.
-    batch_fraction : float
-        Probability $\varpi$ of a sample to enter; it then has the weight $1/\varpi$.
-    rng : numpy.random.Generator
-        Not used if $\varpi=1$.
-
-    Returns
-    -------
-    Evaluation
-    """
-    (n, d), k = X.shape, W.shape[1]
-    fields = times(X, W) / np.sqrt(d)
-    loss = (n * moments.eta2 - eta1(fields, hidden).sum()) / d
-    clamped, included = eta1_gradient(fields, hidden), None
-    if batch_fraction < 1.0:
-        included = rng.random(n) < batch_fraction
-        clamped = np.hstack([clamped, clamped * (included / batch_fraction)[:, None]])
-    pull = transposed_times(X, clamped) / np.sqrt(d)
-    penalty = n / d * W @ moments.second
-    return Evaluation(fields, float(loss), penalty - pull[:, :k], penalty, pull[:, -k:], included)
-
-
 def run_training(
     X,
     W0,
@@ -190,7 +129,7 @@ def run_training(
     trace, converged, message = [], False, f"not converged after {n_iter} iterations"
     for t in range(n_iter + 1):
         evaluation = evaluate_at(X, W, moments)
-        size = np.linalg.norm(evaluation.gradient) / np.sqrt(W.size)
+        size = evaluation.gradient_size
         M = None if W_star is None else W_star.T @ W / d
         trace.append((M, W.T @ W / d, evaluation.loss, size, W if keep_weights else None))
         if size < tol:

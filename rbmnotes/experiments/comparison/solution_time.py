@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import numba
 import numpy as np
-from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.descent import adam, gradient_descent
-from rbmnotes.algorithms.descent_loop import evaluate
+from rbmnotes.algorithms.lbfgs import lbfgs
 from rbmnotes.algorithms.starts import random_start
 from rbmnotes.experiments.comparison.equal_signals import ALPHA
 from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
-from rbmnotes.model.objective import eta2_moments, loss, loss_gradient
+from rbmnotes.model.objective import loss, loss_gradient
 from rbmnotes.model.order_parameters import matched_overlap
-from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.spiked import SpikedModel
 
 SNR = 1.6
@@ -46,51 +43,6 @@ DESCENT_RATE = 0.05
 r"""Just below what two units bear, see the experiment ``comparison``."""
 
 
-class _Reached(Exception):
-    """The gradient is small enough, or there have been too many."""
-
-
-def lbfgs(X, W0, tol: float, max_evaluations: int) -> tuple[np.ndarray, int]:
-    r"""Minimise the objective by SciPy's L-BFGS until the gradient is small.
-
-    Parameters
-    ----------
-    X : (n, d) array
-        Data.
-    W0 : (d, k) array
-        Start.
-    tol : float
-        Size $\|d\,\nabla\mathcal L\|_F/\sqrt{dk}$ at which to stop, wherever it is met.
-    max_evaluations : int
-        Largest number of gradients.
-
-    Returns
-    -------
-    W : (d, k) array
-        Where the gradient was small, or else smallest.
-    evaluations : int
-    """
-    d, evaluations = X.shape[1], 0
-    best, smallest = W0, np.inf
-
-    def objective(flat):
-        nonlocal evaluations, best, smallest
-        W = flat.reshape(W0.shape)
-        here = evaluate(X, W, Rademacher(), eta2_moments(W.T @ W / d, Rademacher()))
-        evaluations += 1
-        size = np.linalg.norm(here.gradient) / np.sqrt(W.size)
-        if size < smallest:
-            best, smallest = W.copy(), size
-        if size < tol or evaluations >= max_evaluations:
-            raise _Reached
-        return d * here.loss, here.gradient.ravel()
-
-    options = {"maxcor": 20, "maxiter": 10**6, "maxfun": 10**6, "gtol": 0.0, "ftol": 0.0}
-    with suppress(_Reached):
-        minimize(objective, W0.ravel(), jac=True, method="L-BFGS-B", options=options)
-    return best, evaluations
-
-
 def _solvers(tol: float, change: float, max_iter: int) -> dict[str, Callable]:
     """Return the methods by name: ``solve(X, W0)`` gives weights and number of iterations."""
 
@@ -107,7 +59,16 @@ def _solvers(tol: float, change: float, max_iter: int) -> dict[str, Callable]:
         return fit.W, fit.n_iter
 
     def by_lbfgs(X, W0):
-        return lbfgs(X, W0, tol, max_iter)
+        best, sizes = W0, []
+
+        def small_or_late(W, size):
+            nonlocal best
+            best = W if size < min(sizes, default=np.inf) else best
+            sizes.append(size)
+            return size < tol or len(sizes) >= max_iter
+
+        lbfgs(X, W0, largest=0.0, watch=small_or_late)
+        return best, len(sizes)
 
     return {
         "AMP-RBM": amp,

@@ -10,12 +10,13 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
+from rbmnotes.algorithms.descent import gradient_descent
+from rbmnotes.algorithms.lbfgs import lbfgs
 from rbmnotes.algorithms.starts import informed_start, random_start
 from rbmnotes.experiments.engine.experiment import Experiment, Scale
-from rbmnotes.model.objective import eta1, eta1_gradient, eta2_moments, loss, loss_gradient
+from rbmnotes.model.objective import loss, loss_gradient
 from rbmnotes.model.order_parameters import overlap
 from rbmnotes.model.priors import Discrete, Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
@@ -61,76 +62,9 @@ MIXED = 0.5
 """Ratio of its second to its first overlap from which a unit holds a mixture."""
 
 
-def objective(X, W) -> tuple[float, np.ndarray]:
-    r"""Return $d\,\mathcal L$ and its gradient from one pass over the fields.
-
-    The same numbers as :func:`rbmnotes.loss` times $d$ and :func:`rbmnotes.loss_gradient`, without
-    checks and by products with single columns, which are several times quicker.
-
-    Parameters
-    ----------
-    X : (n, d) array
-    W : (d, k) array
-
-    Returns
-    -------
-    value : float
-    gradient : (d, k) array
-    """
-    n, d = X.shape
-    fields = np.column_stack([X @ column for column in W.T.copy()]) / np.sqrt(d)
-    penalty = eta2_moments(W.T @ W / d, UNIT)
-    value = n * penalty.eta2 - eta1(fields, UNIT).sum()
-    clamped = eta1_gradient(fields, UNIT).T.copy()
-    pull = np.column_stack([row @ X for row in clamped]) / np.sqrt(d)
-    return float(value), n / d * W @ penalty.second - pull
-
-
-def descend(X, W, max_iter: int = 2000) -> np.ndarray:
-    r"""Minimise the objective by L-BFGS.
-
-    Parameters
-    ----------
-    X : (n, d) array
-        Data.
-    W : (d, k) array
-        Start.
-    max_iter : int
-
-    Returns
-    -------
-    (d, k) array
-    """
-
-    def flat_objective(flat):
-        value, gradient = objective(X, flat.reshape(W.shape))
-        return value, gradient.ravel()
-
-    options = {"maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": 1e-16, "gtol": 1e-8}
-    found = minimize(flat_objective, W.ravel(), jac=True, method="L-BFGS-B", options=options)
-    return found.x.reshape(W.shape)
-
-
-def gradient_descent(X, W) -> tuple[np.ndarray, int]:
-    r"""Follow $W\leftarrow W-\kappa\,d\nabla\mathcal L$ until the gradient is small.
-
-    Parameters
-    ----------
-    X : (n, d) array
-    W : (d, k) array
-        Start.
-
-    Returns
-    -------
-    W : (d, k) array
-    n_steps : int
-    """
-    for step in range(MAX_STEPS):
-        gradient = objective(X, W)[1]
-        if np.linalg.norm(gradient) < CLOSE * np.sqrt(W.size):
-            return W, step
-        W = W - LEARNING_RATE * gradient
-    return W, MAX_STEPS
+def descend(X, W) -> np.ndarray:
+    """Minimise the objective by L-BFGS from a start (d, k), to the last digits."""
+    return lbfgs(X, W, UNIT, decrease=1e-16, max_iter=2000, memory=10).W
 
 
 def held(cosines: np.ndarray) -> str:
@@ -191,8 +125,8 @@ def measure_landscape(parameters: dict, rng: np.random.Generator) -> list[dict]:
         fit = amp_rbm(data.X, start=W, V0=0.1 * np.eye(k), max_iter=AMP_ITERATIONS)
         record("AMP-RBM", "random", run, fit.W, fit.n_iter, fit.converged)
         record("L-BFGS", "random", run, descend(data.X, W))
-        end, n_steps = gradient_descent(data.X, W)
-        record("GD", "random", run, descend(data.X, end), n_steps)
+        end = gradient_descent(data.X, W, LEARNING_RATE, MAX_STEPS, UNIT, tol=CLOSE)
+        record("GD", "random", run, descend(data.X, end.W), end.n_iter)
     for start, directions in _informed_directions(k, snr, parameters["latent"]):
         M = directions * np.array(snr)[:, None]
         W = informed_start(data.W_star, M, M.T @ M + 0.5 * np.eye(k), rng)

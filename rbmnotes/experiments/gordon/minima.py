@@ -9,14 +9,11 @@ a signal too low: see ``rbmnotes.theory.extensions.replica``.)
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from scipy.optimize import minimize
 
+from rbmnotes.algorithms.lbfgs import lbfgs
 from rbmnotes.experiments.engine.experiment import Experiment, Scale
-from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Discrete, Prior, Rademacher
+from rbmnotes.model.priors import Discrete, Rademacher
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.extensions.replica import one_step_rsb
 from rbmnotes.theory.optimum import global_optimum
@@ -63,55 +60,8 @@ SAME_LOSS = 1e-6
 """A start whose loss is within this of the lowest reached the minimum."""
 
 
-class Descent(NamedTuple):
-    r"""End of a run of L-BFGS: weights (d,), loss, size of the gradient, number of evaluations."""
-
-    W: np.ndarray
-    loss: float
-    gradient_size: float
-    evaluations: int
-
-
-def descend(X, start, hidden: Prior = Rademacher(), decrease: float = 0.0) -> Descent:
-    r"""Minimise the objective of one unit by L-BFGS.
-
-    Parameters
-    ----------
-    X : (n, d) array
-        Data, one sample a row. ``float32`` data are not copied to ``float64``, which is about
-        twice as fast and resolves the loss to a relative 1e-8 only.
-    start : (d,) array
-        First weights.
-    hidden : Prior
-        Law of the hidden unit.
-    decrease : float
-        Relative decrease of the loss in an iteration at which to stop. It also stops where the
-        largest entry of $d\,\nabla\mathcal L$ is below 1e-5.
-
-    Returns
-    -------
-    Descent
-    """
-    n, d = X.shape
-    root_d = np.sqrt(d)
-
-    def objective(W):
-        """Return $d$ times the objective, and its gradient."""
-        fields = (X @ W.astype(X.dtype, copy=False)).astype(np.float64) / root_d
-        penalty = eta2_moments([[W @ W / d]], hidden)
-        clamped = hidden.tilted_mean(fields).astype(X.dtype, copy=False)
-        gradient = n / d * penalty.second[0, 0] * W - (clamped @ X) / root_d
-        return n * penalty.eta2 - hidden.log_mgf(fields).sum(), gradient
-
-    end = minimize(
-        objective,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxcor": 20, "maxiter": 9999, "maxfun": 9999, "gtol": 1e-5, "ftol": decrease},
-    )
-    size = float(np.linalg.norm(end.jac) / root_d)
-    return Descent(end.x, float(end.fun / d), size, int(end.nfev))
+LARGEST = 1e-5
+r"""Largest entry of $d\,\nabla\mathcal L$ at which L-BFGS stops in any case."""
 
 
 def draw_starts(X, W_star, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -161,14 +111,17 @@ def measure_minimum(parameters: dict, rng: np.random.Generator) -> dict:
     data = model.sample(d, rng)
     X = data.X.astype(np.float32)
     starts = draw_starts(X, data.W_star, rng)
-    ends = {name: descend(X, start, hidden, DECREASE) for name, start in starts.items()}
+    ends = {
+        name: lbfgs(X, start[:, None], hidden, LARGEST, DECREASE) for name, start in starts.items()
+    }
     best = min(ends.values(), key=lambda end: end.loss)
     losses = np.array([end.loss for end in ends.values()])
     sizes = np.array([end.gradient_size for end in ends.values()])
-    q = float(best.W @ best.W / d)
+    w = best.W[:, 0]
+    q = float(w @ w / d)
     return {
         "loss": best.loss,
-        "overlap": float(abs(data.W_star[:, 0] @ best.W) / d / np.sqrt(q)),
+        "overlap": float(abs(data.W_star[:, 0] @ w) / d / np.sqrt(q)),
         "self_overlap": q,
         "spread": float(np.ptp(losses)),
         "reached": int(np.sum(losses < best.loss + SAME_LOSS)),

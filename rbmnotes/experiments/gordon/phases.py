@@ -23,9 +23,10 @@ from __future__ import annotations
 import numpy as np
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
+from rbmnotes.algorithms.lbfgs import lbfgs
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.engine.experiment import Experiment, Scale
-from rbmnotes.experiments.gordon.minima import descend
+from rbmnotes.experiments.gordon.minima import LARGEST
 from rbmnotes.model.objective import loss
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.optimum import global_optimum
@@ -126,7 +127,9 @@ def measure_phase(parameters: dict, rng: np.random.Generator) -> dict:
     data = SpikedModel(parameters["alpha"], parameters["snr"]).sample(d, rng)
     start = informed_start(data.W_star, **START, rng=rng)
     fit = amp_rbm(data.X, start=start, V0=V0, tol=1e-10, max_iter=MAX_ITER)
-    ends = [descend(data.X, rng.standard_normal(d)) for _ in range(RANDOM_STARTS)]
+    ends = [
+        lbfgs(data.X, rng.standard_normal((d, 1)), largest=LARGEST) for _ in range(RANDOM_STARTS)
+    ]
     best, losses = min(ends, key=lambda end: end.loss), [end.loss for end in ends]
     q = fit.history.Q[-LAST - 2 :, 0, 0]
 
@@ -145,7 +148,7 @@ def measure_phase(parameters: dict, rng: np.random.Generator) -> dict:
         "amp_loss": loss(data.X, fit.W),
         "amp_overlap": overlap(fit.W[:, 0]),
         "loss": best.loss,
-        "overlap": overlap(best.W),
+        "overlap": overlap(best.W[:, 0]),
         "spread": float(np.ptp(losses)),
         "distinct": count_distinct(losses),
         "descent_gradient_size": max(end.gradient_size for end in ends),

@@ -2,53 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
-from rbmnotes import Bernoulli, Rademacher, SpikedModel, global_optimum, loss, loss_gradient
+from rbmnotes import SpikedModel, global_optimum
+from rbmnotes.algorithms.lbfgs import lbfgs
 from rbmnotes.evidence import extrapolate
 from rbmnotes.experiments.gordon import minima
 
 # minima -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("hidden", [Rademacher(), Bernoulli()], ids=repr)
-def test_descent_ends_in_a_stationary_point_no_worse_than_newton(hidden):
-    """A second minimiser, of the package's loss with a Hessian by differences, from the end."""
-    data = SpikedModel(3.0, 1.4).sample(30, 1)
-    end = minima.descend(data.X, np.random.default_rng(2).standard_normal(30), hidden)
-    W = end.W[:, None]
-    assert end.loss == pytest.approx(loss(data.X, W, hidden), abs=1e-12)
-    gradient = loss_gradient(data.X, W, hidden)
-    assert end.gradient_size == pytest.approx(np.linalg.norm(gradient) / np.sqrt(30), rel=1e-6)
-    assert end.gradient_size < 1e-5
-    other = minimize(
-        lambda w: 30 * loss(data.X, w[:, None], hidden),
-        end.W + 0.05,
-        jac=lambda w: loss_gradient(data.X, w[:, None], hidden)[:, 0],
-        method="trust-exact",
-        hess=lambda w: np.array(
-            [
-                (
-                    loss_gradient(data.X, (w + s)[:, None], hidden)
-                    - loss_gradient(data.X, (w - s)[:, None], hidden)
-                )[:, 0]
-                / 2e-5
-                for s in 1e-5 * np.eye(30)
-            ]
-        ),
-    )
-    # the Hessian's eigenvalues are of order one: the loss is right to the gradient squared
-    assert other.fun / 30 == pytest.approx(end.loss, abs=1e-9)
-
-
-def test_single_precision_resolves_the_loss():
-    data = SpikedModel(4.0, 1.2).sample(200, 3)
-    start = np.random.default_rng(4).standard_normal(200)
-    exact = minima.descend(data.X, start)
-    quick = minima.descend(data.X.astype(np.float32), start, decrease=minima.DECREASE)
-    assert quick.loss == pytest.approx(exact.loss, abs=5e-7)
-    assert quick.gradient_size < minima.GRADIENT
-    assert np.linalg.norm(quick.W - exact.W) < 0.01 * np.linalg.norm(exact.W)
 
 
 def test_starts():
@@ -71,16 +31,17 @@ def test_measured_minimum_against_the_package():
     rng = np.random.default_rng(7)
     data = SpikedModel(4.0, 1.0).sample(60, rng)
     starts = minima.draw_starts(data.X.astype(np.float32), data.W_star, rng)
-    ends = {name: minima.descend(data.X, start) for name, start in starts.items()}
+    ends = {name: lbfgs(data.X, start[:, None]) for name, start in starts.items()}
     lowest = min(ends.values(), key=lambda end: end.loss)
     assert row["loss"] == pytest.approx(lowest.loss, abs=1e-6)
     for name, end in ends.items():
         assert row["loss_" + name.replace(" ", "_")] == pytest.approx(end.loss, abs=1e-6)
     losses = [end.loss for end in ends.values()]
     assert row["spread"] == pytest.approx(np.ptp(losses), abs=1e-6)
-    q = lowest.W @ lowest.W / 60
+    w = lowest.W[:, 0]
+    q = w @ w / 60
     assert row["self_overlap"] == pytest.approx(q, rel=1e-3)
-    cosine = abs(lowest.W @ data.W_star[:, 0]) / 60 / np.sqrt(q)
+    cosine = abs(w @ data.W_star[:, 0]) / 60 / np.sqrt(q)
     assert row["overlap"] == pytest.approx(cosine, rel=1e-3)
     assert row["stationary"] == 5
     assert 1 <= row["reached"] <= 5
@@ -123,9 +84,10 @@ def test_minimum_extrapolates_to_theory_and_not_to_a_wrong_one():
         for stream in streams:
             rng = np.random.default_rng(stream)
             data = SpikedModel(point["alpha"], point["snr"]).sample(d, rng)
-            W = minima.descend(data.X, data.W_star[:, 0])
-            q = W.W @ W.W / d
-            rows.append((W.loss, abs(W.W @ data.W_star[:, 0]) / d / np.sqrt(q), q))
+            end = lbfgs(data.X, data.W_star, largest=1e-5)
+            w = end.W[:, 0]
+            q = w @ w / d
+            rows.append((end.loss, abs(w @ data.W_star[:, 0]) / d / np.sqrt(q), q))
         for column, values in zip(columns, np.array(rows).T, strict=True):
             samples[column].append(values)
     right = minima.predict_minimum(point)

@@ -12,7 +12,7 @@ import pandas as pd
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.experiments.bayes.many_signals import N_STARTS, STAGE_MAX_ITER, TOL
 from rbmnotes.experiments.comparison.equal_signals import ALPHA, PRIORS_W
-from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid, scale_of_sizes
 from rbmnotes.model.spiked import SpikedModel
 
 R, SNR = 10, 1.2
@@ -78,7 +78,7 @@ EXPERIMENTS = (
         measure=measure_first_stage,
         scales={
             "quick": Scale(grid(prior_w=PRIORS_W, d=[100, 150]), 2),
-            "paper": by_size(INSTANCES, prior_w=["Gaussian"]),
+            "paper": scale_of_sizes(INSTANCES, prior_w=["Gaussian"]),
         },
     ),
 )

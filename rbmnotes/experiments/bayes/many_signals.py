@@ -23,7 +23,7 @@ from rbmnotes.experiments.comparison.equal_signals import (
     matched_at,
     model_of,
 )
-from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid, scale_of_sizes
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Rademacher
 from rbmnotes.theory.bayes_limit import bayes_overlap
@@ -196,7 +196,7 @@ EXPERIMENTS = (
         predict=predict_bayes_limit,
         scales={
             "quick": Scale(grid(r=[2, 10], d=[100, 200], prior_w=PRIORS_W, snr=[1.2]), 3),
-            "paper": by_size(
+            "paper": scale_of_sizes(
                 LIMIT_INSTANCES,
                 r=[2, 10],
                 prior_w=PRIORS_W,

@@ -12,7 +12,7 @@ import pandas as pd
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.evidence import Extrapolation, extrapolate
-from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid, scale_of_sizes
 from rbmnotes.experiments.engine.exported import read_exported, results_folder
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian, Rademacher
@@ -161,13 +161,13 @@ def judged_points(table: pd.DataFrame) -> dict[tuple, list[Extrapolation]]:
     judged = {}
     for point, rows in table.groupby(["prior_u", "prior_w", "snr"], sort=True):
         sizes = sorted(int(d) for d in rows.d.unique())
-        by_size = [rows[rows.d == d] for d in sizes]
+        scale_of_sizes = [rows[rows.d == d] for d in sizes]
         limits = (
             ("overlap", rows.bayes_overlap.iloc[0], None),
             ("score", rows.log_evidence.iloc[0], 0.5 * ALPHA * point[2] ** 2),
         )
         judged[point] = [
-            extrapolate(sizes, [part[name] for part in by_size], theory, scale)
+            extrapolate(sizes, [part[name] for part in scale_of_sizes], theory, scale)
             for name, theory, scale in limits
         ]
     return judged
@@ -184,7 +184,7 @@ EXPERIMENTS = (
         measure=measure_bayes_path,
         scales={
             "quick": Scale(grid(d=[100, 200], **_LAWS), 10),
-            "paper": by_size(PATH_INSTANCES, **_LAWS),
+            "paper": scale_of_sizes(PATH_INSTANCES, **_LAWS),
         },
     ),
     Experiment(
@@ -195,7 +195,7 @@ EXPERIMENTS = (
         predict=predict_bayes_point,
         scales={
             "quick": Scale(grid(snr=[1.4], d=[100, 200], **_LAWS), 5),
-            "paper": by_size(POINT_INSTANCES, snr=POINT_SNR, **_LAWS),
+            "paper": scale_of_sizes(POINT_INSTANCES, snr=POINT_SNR, **_LAWS),
         },
     ),
     Experiment(
@@ -206,7 +206,7 @@ EXPERIMENTS = (
         predict=predict_bayes_point,
         scales={
             "quick": Scale(grid(snr=[1.4], d=[100, 200], **_LAWS), 5),
-            "paper": by_size(AGAIN_INSTANCES, snr=POINT_SNR, **_LAWS),
+            "paper": scale_of_sizes(AGAIN_INSTANCES, snr=POINT_SNR, **_LAWS),
         },
     ),
 )

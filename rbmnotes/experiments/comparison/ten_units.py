@@ -14,7 +14,7 @@ from rbmnotes.algorithms.descent import gradient_descent
 from rbmnotes.algorithms.starts import random_start
 from rbmnotes.experiments.comparison.equal_signals import ALPHA, matched_at
 from rbmnotes.experiments.comparison.methods import AMP_CHANGE, AMP_ITER, CD_RATE
-from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid, scale_of_sizes
 from rbmnotes.model.objective import loss
 from rbmnotes.model.order_parameters import matched_overlap
 from rbmnotes.model.priors import Gaussian
@@ -110,7 +110,7 @@ EXPERIMENTS = (
         predict=predict_units_by_size,
         scales={
             "quick": Scale(grid(d=[100, 150], snr=[1.6]), 2),
-            "paper": by_size(SIZE_INSTANCES, snr=SIZE_SNR),
+            "paper": scale_of_sizes(SIZE_INSTANCES, snr=SIZE_SNR),
         },
     ),
     Experiment(

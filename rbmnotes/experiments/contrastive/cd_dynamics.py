@@ -93,7 +93,7 @@ SETTINGS = {
 """Case, method and learning rate."""
 
 
-def train(
+def train_case(
     X, start, method: str, rate: float, n_iter: int, hidden: Prior, W_star, rng, keep_weights=False
 ) -> DescentHistory:
     """Train by one of :data:`METHODS` and return what was recorded.
@@ -127,7 +127,9 @@ def train(
     ).history
 
 
-def solve(case: Case, method: str, rate: float, n_iter: int, n_paths: int, rng, **options) -> DMFT:
+def solve_case(
+    case: Case, method: str, rate: float, n_iter: int, n_paths: int, rng, **options
+) -> DMFT:
     """Solve the theory of one of :data:`METHODS`, with options of :func:`rbmnotes.dmft`."""
     training = {key: value for key, value in METHODS[method].items() if key != "visible"}
     if "cycles" in training:
@@ -162,7 +164,7 @@ def measure_contrastive(parameters: dict, rng: np.random.Generator) -> list[dict
         if of_case != parameters["case"]:
             continue
         start = informed_start(W_star, case.M0, case.Q0, rng)
-        history = train(X, start, method, rate, N_ITER, case.hidden, W_star, rng, True)
+        history = train_case(X, start, method, rate, N_ITER, case.hidden, W_star, rng, True)
         weights = history.weights[list(TIMES)]
         C = np.einsum("tia,sib->tsab", weights, weights, optimize=True) / len(start)
         rows.append({"setting": name} | name_run(history.M, history.Q, history.loss, C))
@@ -184,7 +186,7 @@ def measure_contrastive_theory(parameters: dict, rng: np.random.Generator) -> di
         What the module's docstring lists.
     """
     name, method, rate = SETTINGS[parameters["setting"]]
-    theory = solve(CASES[name], method, rate, N_ITER, parameters["n_paths"], rng, n_solves=1)
+    theory = solve_case(CASES[name], method, rate, N_ITER, parameters["n_paths"], rng, n_solves=1)
     return name_run(theory.M, theory.Q, theory.loss, theory.C[np.ix_(TIMES, TIMES)])
 
 

@@ -64,7 +64,7 @@ INSTANCES = {200: 120, 400: 60, 800: 30}
 N_PATHS, SOLVES = 2**12, 8
 
 
-def n_steps(rate: float) -> int:
+def run_length(rate: float) -> int:
     """Return the length of a run."""
     return round(8.0 / rate)
 
@@ -90,7 +90,7 @@ def measure_end(parameters: dict, rng: np.random.Generator) -> dict:
     data = SpikedModel(alpha, snr).sample(parameters["d"], rng)
     W = informed_start(data.W_star, [[start.m]], [[start.q]], rng)
     history = contrastive_divergence(
-        *(data.X.astype(np.float32), W, rate, n_steps(rate), hidden),
+        *(data.X.astype(np.float32), W, rate, run_length(rate), hidden),
         cycles=parameters["cycles"],
         persistent=parameters["persistent"],
         W_star=data.W_star,
@@ -135,7 +135,7 @@ def _path_end(start, parameters, hidden, rng) -> dict:
     rate = parameters["rate"]
     theory = dmft(
         SpikedModel(parameters["alpha"], parameters["snr"]),
-        *([[start.m]], [[start.q]], rate, n_steps(rate), N_PATHS, rng, hidden),
+        *([[start.m]], [[start.q]], rate, run_length(rate), N_PATHS, rng, hidden),
         method="cd",
         cycles=parameters["cycles"],
         n_solves=1,
@@ -145,7 +145,7 @@ def _path_end(start, parameters, hidden, rng) -> dict:
 
 def _late(M, Q, rate) -> dict:
     """Average M and Q, (T + 1, 1, 1), over the second half of the run."""
-    half = slice(n_steps(rate) // 2 + 1, None)
+    half = slice(run_length(rate) // 2 + 1, None)
     m, q = float(M[half].mean()), float(Q[half].mean())
     return {"m": m, "q": q, "overlap": m / float(np.sqrt(q))}
 

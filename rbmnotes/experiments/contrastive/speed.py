@@ -16,7 +16,7 @@ import numpy as np
 from rbmnotes.algorithms.descent import gradient_descent
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.contrastive.cd_dynamics import CASES as TRAJECTORY_CASES
-from rbmnotes.experiments.contrastive.cd_dynamics import Case, solve, train
+from rbmnotes.experiments.contrastive.cd_dynamics import Case, solve_case, train_case
 from rbmnotes.experiments.engine.experiment import Experiment, Scale
 from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.spiked import SpikedModel
@@ -51,7 +51,7 @@ LIMIT_RATE, LIMIT_STEPS = 0.1, 200
 """Gradient descent to the end: at this rate it settles in both cases."""
 
 
-def n_steps(rate: float) -> int:
+def longest_run(rate: float) -> int:
     """Return the length of a run: as long in time at every rate, within limits."""
     return int(np.clip(round(6.0 / rate), 40, 120))
 
@@ -118,7 +118,7 @@ def measure_speed(parameters: dict, rng: np.random.Generator) -> list[dict]:
     limit = mean_cosine(end.history.M[-1:], end.history.Q[-1:])[0]
     for method in METHODS[parameters["case"]]:
         start = informed_start(W_star, case.M0, case.Q0, rng)
-        history = train(X, start, method, rate, n_steps(rate), case.hidden, W_star, rng)
+        history = train_case(X, start, method, rate, longest_run(rate), case.hidden, W_star, rng)
         overlaps = mean_cosine(history.M, history.Q) / limit
         rows.append({"method": method, "limit": limit} | _named(overlaps))
     return rows
@@ -139,8 +139,8 @@ def measure_speed_theory(parameters: dict, rng: np.random.Generator) -> dict:
         The relative overlap of every step, such as ``overlap(5)``; none after a divergence.
     """
     case, rate = CASES[parameters["case"]], parameters["rate"]
-    length = min(n_steps(rate), WINDOW)
-    theory = solve(case, parameters["method"], rate, length, N_PATHS, rng, n_solves=1)
+    length = min(longest_run(rate), WINDOW)
+    theory = solve_case(case, parameters["method"], rate, length, N_PATHS, rng, n_solves=1)
     return _named(mean_cosine(theory.M, theory.Q) / limit_overlap(case))
 
 
@@ -154,7 +154,7 @@ def limit_overlap(case: Case) -> float:
     return float(np.mean([point.overlap for point in points]))
 
 
-def paths(table, case: str, method: str, rate: float) -> np.ndarray:
+def overlap_paths(table, case: str, method: str, rate: float) -> np.ndarray:
     """Return relative overlaps up to step :data:`WINDOW`, (instances, steps + 1).
 
     Parameters
@@ -165,7 +165,7 @@ def paths(table, case: str, method: str, rate: float) -> np.ndarray:
     rate : float
     """
     rows = table[(table.case == case) & (table.method == method) & (table.rate == rate)]
-    return rows[[f"overlap({t})" for t in range(min(n_steps(rate), WINDOW) + 1)]].to_numpy()
+    return rows[[f"overlap({t})" for t in range(min(longest_run(rate), WINDOW) + 1)]].to_numpy()
 
 
 def mean_arrival(table, case: str, method: str, rate: float, level: float) -> tuple[float, float]:
@@ -174,7 +174,7 @@ def mean_arrival(table, case: str, method: str, rate: float, level: float) -> tu
     Parameters
     ----------
     table, case, method, rate
-        As :func:`paths`.
+        As :func:`overlap_paths`.
     level : float
 
     Returns
@@ -182,7 +182,7 @@ def mean_arrival(table, case: str, method: str, rate: float, level: float) -> tu
     arrival, error : float
         NaN if the mean path does not arrive; the error also if it does not without some instance.
     """
-    instances = paths(table, case, method, rate)
+    instances = overlap_paths(table, case, method, rate)
     n, total = len(instances), instances.sum(axis=0)
     left_out = [arrival((total - path) / (n - 1), level) for path in instances]
     return arrival(total / n, level), float(np.sqrt((n - 1) * np.var(left_out)))

@@ -7,7 +7,7 @@ from scipy.linalg import eigh
 
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.convergence.endpoints import ALPHA, descend
-from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid, scale_of_sizes
 from rbmnotes.model.objective import loss_gradient
 from rbmnotes.model.spiked import SpikedModel
 
@@ -83,7 +83,7 @@ EXPERIMENTS = (
         measure=measure_curvature,
         scales={
             "quick": Scale(grid(missed=CURVATURE_MISSED, d=[100]), 4),
-            "paper": by_size(
+            "paper": scale_of_sizes(
                 CURVATURE_INSTANCES,
                 missed=CURVATURE_MISSED,
             ),

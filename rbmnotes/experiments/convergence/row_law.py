@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from rbmnotes.algorithms.amp_rbm import amp_rbm
-from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid, scale_of_sizes
 from rbmnotes.model.priors import Discrete, Rademacher
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.state_evolution import fixed_point
@@ -97,7 +97,7 @@ EXPERIMENTS = (
         measure=measure_rows,
         scales={
             "quick": Scale(grid(prior_w=ROWS_PRIORS, d=[200]), 4),
-            "paper": by_size(ROWS_INSTANCES, prior_w=ROWS_PRIORS),
+            "paper": scale_of_sizes(ROWS_INSTANCES, prior_w=ROWS_PRIORS),
         },
     ),
 )

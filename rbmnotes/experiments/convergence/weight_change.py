@@ -7,7 +7,7 @@ import numpy as np
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.convergence.endpoints import ALPHA
-from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size, grid
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid, scale_of_sizes
 from rbmnotes.model.objective import loss
 from rbmnotes.model.proximal import proximal_map
 from rbmnotes.model.spiked import SpikedModel
@@ -88,7 +88,7 @@ EXPERIMENTS = (
         measure=measure_change,
         scales={
             "quick": Scale(grid(snr=CHANGE_SNR, d=[200]), 4),
-            "paper": by_size(CHANGE_INSTANCES, snr=CHANGE_SNR),
+            "paper": scale_of_sizes(CHANGE_INSTANCES, snr=CHANGE_SNR),
         },
     ),
 )

@@ -16,7 +16,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from rbmnotes.algorithms.amp_rbm import amp_rbm
 from rbmnotes.algorithms.descent import gradient_descent
 from rbmnotes.experiments.emergence.cascade import ALPHA, RATE, SNR, span_overlaps, unit_overlaps
-from rbmnotes.experiments.engine.experiment import Experiment, by_size
+from rbmnotes.experiments.engine.experiment import Experiment, scale_of_sizes
 from rbmnotes.model.products import times, transposed_times
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.dmft import dmft
@@ -213,8 +213,8 @@ EXPERIMENTS = (
         description="Emergence times from a vanishing start beside the linear law",
         measure=measure_linear_stage,
         scales={
-            "quick": by_size({100: 4, 150: 4, 200: 4}),
-            "paper": by_size(STAGE_INSTANCES),
+            "quick": scale_of_sizes({100: 4, 150: 4, 200: 4}),
+            "paper": scale_of_sizes(STAGE_INSTANCES),
         },
     ),
     Experiment(
@@ -223,8 +223,8 @@ EXPERIMENTS = (
         description="Emergence time of one signal over two decades of the dimension",
         measure=measure_dimension,
         scales={
-            "quick": by_size({50: 4, 100: 4}, method=DIMENSION_SNR),
-            "paper": by_size(DIMENSIONS, method=DIMENSION_SNR),
+            "quick": scale_of_sizes({50: 4, 100: 4}, method=DIMENSION_SNR),
+            "paper": scale_of_sizes(DIMENSIONS, method=DIMENSION_SNR),
         },
     ),
 )

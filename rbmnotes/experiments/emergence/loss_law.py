@@ -22,7 +22,7 @@ from rbmnotes.experiments.emergence.power_law import (
     power_rate,
     power_strengths,
 )
-from rbmnotes.experiments.engine.experiment import Experiment, by_size
+from rbmnotes.experiments.engine.experiment import Experiment, scale_of_sizes
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.extensions.gaussian_training import (
     best_gaussian_loss,
@@ -112,8 +112,8 @@ EXPERIMENTS = (
         description="Loss that is left of Gaussian units against time, and its law (eq. 138)",
         measure=measure_loss,
         scales={
-            "quick": by_size({100: 4}, beta=[0.8]),
-            "paper": by_size(SIZES, beta=POWERS),
+            "quick": scale_of_sizes({100: 4}, beta=[0.8]),
+            "paper": scale_of_sizes(SIZES, beta=POWERS),
         },
     ),
 )

@@ -85,7 +85,7 @@ class Scale:
         object.__setattr__(self, "instances", counts)
 
 
-def by_size(instances: Mapping[int, int], **axes) -> Scale:
+def scale_of_sizes(instances: Mapping[int, int], **axes) -> Scale:
     """Return a grid over sizes `d`, with the number of instances that each size has."""
     points = grid(d=instances, **axes)
     return Scale(points, [instances[point["d"]] for point in points])

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rbmnotes.datasets.fashion_mnist import fashion_mnist
 from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
-from rbmnotes.experiments.images.training import METHODS, train
+from rbmnotes.experiments.images.training import METHODS, train_on_images
 from rbmnotes.likelihood.restoration import posterior_mean
 from rbmnotes.model.rbm import RBM
 
@@ -79,7 +79,7 @@ class MeanImage:
     """Baseline: what is hidden or noisy is replaced by the mean of the training images."""
 
     def __init__(self, train):
-        self.mean = train.mean(axis=0, dtype=np.float64)
+        self.mean = train_on_images.mean(axis=0, dtype=np.float64)
 
     def restore(self, corrupted, flip, rng) -> np.ndarray:
         """Return the mean image, with observed pixels kept."""
@@ -95,8 +95,8 @@ class PrincipalComponents:
     """
 
     def __init__(self, train, n_components: int):
-        self.mean = train.mean(axis=0, dtype=np.float64)
-        centred = train.astype(np.float64) - self.mean
+        self.mean = train_on_images.mean(axis=0, dtype=np.float64)
+        centred = train_on_images.astype(np.float64) - self.mean
         values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
         self.noise = values[:-n_components].mean()
         scale = np.sqrt(values[-n_components:] - self.noise)
@@ -176,7 +176,7 @@ def measure_restoration(parameters: dict, rng: np.random.Generator) -> list[dict
     elif parameters["name"] == "PCA":
         restorers = {"regression": PrincipalComponents(data.train, COMPONENTS).restore}
     else:
-        restorers = rbm_restorers(train(**parameters, rng=rng).rbm)
+        restorers = rbm_restorers(train_on_images(**parameters, rng=rng).rbm)
     table = restoration_table(restorers, data.test, CORRUPTION)
     return table.rename(columns={"method": "restored_by"}).to_dict("records")
 

@@ -49,7 +49,9 @@ def log_likelihoods(rbm: RBM, images) -> dict[str, float]:
     }
 
 
-def train(name: str, n_epochs: int, rng, callback=None, k: int = K, **recipe) -> TrainingResult:
+def train_on_images(
+    name: str, n_epochs: int, rng, callback=None, k: int = K, **recipe
+) -> TrainingResult:
     """Train on all 60,000 training images.
 
     Parameters
@@ -81,7 +83,7 @@ def measure_training(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Parameters
     ----------
     parameters : dict
-        Arguments of :func:`train`.
+        Arguments of :func:`train_on_images`.
     rng : numpy.random.Generator
 
     Returns
@@ -110,7 +112,7 @@ def _scored_training(parameters, rng):
         of_train = log_likelihoods(rbm, seen)["exact"]
         rows.append({"epoch": epoch, **log_likelihoods(rbm, test), "exact_train": of_train})
 
-    result = train(**parameters, rng=rng, callback=score)
+    result = train_on_images(**parameters, rng=rng, callback=score)
     rows = [{**row, "diverged": result.diverged} for row in rows]
     return rows, result.history.seconds
 

@@ -10,7 +10,14 @@ import numpy as np
 
 from rbmnotes.algorithms.starts import informed_start
 from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid
-from rbmnotes.experiments.repulsion.repulsion import ALPHA, METHODS, RATE, SNR, train, train_alone
+from rbmnotes.experiments.repulsion.repulsion import (
+    ALPHA,
+    METHODS,
+    RATE,
+    SNR,
+    train_units,
+    train_units_alone,
+)
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory.dmft import dmft
 
@@ -55,13 +62,13 @@ def measure_leaning(parameters: dict, rng: np.random.Generator) -> list[dict]:
     del data
     start, rows = informed_start(W_star, *leaning_start(), rng), []
     for setting in METHODS:
-        history = train(setting, X, start, N_ITER, rng, W_star=W_star).history
+        history = train_units(setting, X, start, N_ITER, rng, W_star=W_star).history
         rows.append({"setting": setting} | _named(history.M, history.Q))
 
     def one_unit(W):
-        return train("gd", X, W, N_ITER, W_star=W_star)
+        return train_units("gd", X, W, N_ITER, W_star=W_star)
 
-    units = [unit.history for unit in train_alone(one_unit, start)]
+    units = [unit.history for unit in train_units_alone(one_unit, start)]
     return [*rows, {"setting": "alone"} | _separate(units)]
 
 

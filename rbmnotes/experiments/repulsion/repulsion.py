@@ -43,14 +43,14 @@ HOLDS = 0.7
 METHODS = ("gd", "cd")
 
 
-def train(method: str, X, W0, n_iter: int, rng=None, **options) -> DescentResult:
+def train_units(method: str, X, W0, n_iter: int, rng=None, **options) -> DescentResult:
     """Run gradient descent, or contrastive divergence with Gaussian visible units, at our rate."""
     if method == "gd":
         return gradient_descent(X, W0, RATE, n_iter, **options)
     return contrastive_divergence(X, W0, RATE, n_iter, visible=Gaussian(), rng=rng, **options)
 
 
-def train_alone(one_unit: Callable[[np.ndarray], DescentResult], W0) -> list[DescentResult]:
+def train_units_alone(one_unit: Callable[[np.ndarray], DescentResult], W0) -> list[DescentResult]:
     r"""Train on the separable part of the penalty: Rademacher units, each for itself.
 
     With $\eta_2\to\frac12{\rm tr}\,Q$ the objective is a sum over units, since
@@ -140,11 +140,11 @@ def measure_repulsion(parameters: dict, rng: np.random.Generator) -> dict:
     for method in METHODS:
 
         def one_unit(W, method=method):
-            return train(method, X, W, STEPS[k], rng, W_star=data.W_star)
+            return train_units(method, X, W, STEPS[k], rng, W_star=data.W_star)
 
         together = one_unit(W0)
         record(method, together.W)
-        alone = train_alone(one_unit, W0)
+        alone = train_units_alone(one_unit, W0)
         held = record(f"{method}_alone", np.hstack([unit.W for unit in alone]))
         if method == "gd":
             nearest = [_end_of_linear_stage(unit.history)[1][:, 0] for unit in alone]

@@ -134,12 +134,12 @@ def test_arrival_of_the_mean_and_its_jackknife():
     times = (3, 5, 7)
     rows = [
         {"case": "one unit", "method": "CD-1", "rate": 0.15}
-        | {f"overlap({t})": float(t >= step) for t in range(speed.n_steps(0.15) + 1)}
+        | {f"overlap({t})": float(t >= step) for t in range(speed.longest_run(0.15) + 1)}
         for step in times
     ]
     other = [row | {"rate": 0.1, "overlap(0)": 5.0} for row in rows]
     table = pd.DataFrame(rows + other)
-    assert speed.paths(table, "one unit", "CD-1", 0.15).shape == (3, 41)
+    assert speed.overlap_paths(table, "one unit", "CD-1", 0.15).shape == (3, 41)
     found, error = speed.mean_arrival(table, "one unit", "CD-1", 0.15, 0.6)
     assert found == 5
     # without one of the three the mean of two is above 0.6 from the later step on: 7, 7, 5
@@ -181,7 +181,7 @@ def test_more_cycles_change_nothing_for_one_rademacher_unit():
     # hence CD-10 is not run: the same multiplier and the same noise
     case = speed.CASES["one unit"]
     one, ten = (
-        cd_dynamics.solve(case, method, 0.2, 10, 256, rng=0, n_solves=1)
+        cd_dynamics.solve_case(case, method, 0.2, 10, 256, rng=0, n_solves=1)
         for method in ("CD-1", "CD-10")
     )
     np.testing.assert_allclose(one.C, ten.C, atol=2e-3)  # 2^11 points for each state of the chain

@@ -103,7 +103,7 @@ def trained():
     def score(epoch, rbm, seconds):
         scores.append(training.log_likelihoods(rbm, rn.fashion_mnist().test[:1000].astype(float)))
 
-    return training.train("tangent bound", 2, rng=3, callback=score).rbm, scores
+    return training.train_on_images("tangent bound", 2, rng=3, callback=score).rbm, scores
 
 
 def test_training_on_all_images_learns(trained):

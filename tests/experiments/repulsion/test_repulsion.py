@@ -183,9 +183,9 @@ def test_units_alone_descend_on_the_separable_penalty():
         W += repulsion.RATE * (pull - len(X) / d * W)
 
     def one_unit(W0):
-        return repulsion.train("gd", X, W0, 12)
+        return repulsion.train_units("gd", X, W0, 12)
 
-    alone = np.hstack([unit.W for unit in repulsion.train_alone(one_unit, start)])
+    alone = np.hstack([unit.W for unit in repulsion.train_units_alone(one_unit, start)])
     np.testing.assert_allclose(alone, W, atol=1e-12)
     assert np.abs(one_unit(start).W - W).max() > 0.1
 

@@ -62,9 +62,9 @@ def test_units_trained_at_once_are_units_trained_one_by_one():
     data, W0 = small_draw()
 
     def one_unit(W, n_iter=40):
-        return repulsion.train("gd", data.X, W, n_iter, W_star=data.W_star)
+        return repulsion.train_units("gd", data.X, W, n_iter, W_star=data.W_star)
 
-    alone = repulsion.train_alone(one_unit, W0)
+    alone = repulsion.train_units_alone(one_unit, W0)
     W, M, left = sharing.train_each(data.X, W0, data.W_star, 40)
     np.testing.assert_allclose(W, np.hstack([unit.W for unit in alone]), atol=1e-10)
     for a, unit in enumerate(alone):

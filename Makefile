@@ -5,13 +5,18 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: book test execute lab serve clean
+.PHONY: help book test unit execute lab serve clean
+.DEFAULT_GOAL := book
 .DELETE_ON_ERROR:
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,cluster,sklearn,test]'
 	touch $@
+
+help:  ## List these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+	    printf '%-8s %s\n' "$$name" "$$what"; done
 
 book: $(STAMP)  ## Render the website from the stored outputs; a warning is an error
 	rm -rf _build
@@ -22,6 +27,9 @@ test: $(STAMP)  ## Lint, run the unit tests, re-run every chapter and compare it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --nbval -n $(WORKERS) --dist loadfile
+
+unit: $(STAMP)  ## Run the unit tests only
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests
 
 execute: $(STAMP)  ## Run every chapter and store its outputs in place
 	$(BIN)/python tools/execute.py

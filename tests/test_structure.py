@@ -166,6 +166,16 @@ def test_tests_mirror_the_package():
         assert inside == Path("book") or (PACKAGE / inside).is_dir(), folder
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_paper_in_an_afternoon_is_as_many_files_as_said(page):
+    text = (ROOT / page).read_text(encoding="utf-8").split("The paper in an afternoon")[1]
+    count, text = int(re.search(r"(\d+) files", text)[1]), text.split("\n\n")[0]
+    layers = re.findall(r"(model|algorithms|theory)/`: ((?:`\w+`,?\s*)+)", text)
+    named = [(layer, name) for layer, names in layers for name in re.findall(r"`(\w+)`", names)]
+    assert len(set(named)) == count
+    assert all((PACKAGE / layer / f"{name}.py").is_file() for layer, name in named)
+
+
 def test_imports_are_found_wherever_they_hide(tmp_path):
     path = tmp_path / "rbmnotes" / "model" / "m.py"
     path.parent.mkdir(parents=True)

@@ -1,9 +1,11 @@
 """The house: every layer in its place, imports one way and in no circle, nothing too large."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 from tests.helpers import PROJECT, ROOT

@@ -12,6 +12,7 @@ from rbmnotes.experiments import named_numbers
 from rbmnotes.experiments.repulsion import leaning as repulsion_leaning
 from rbmnotes.experiments.repulsion import repulsion
 from tests.helpers import enumerate_states
+from tests.laws import SKEWED
 
 SIGNS = {k: np.array(list(itertools.product((-1, 1), repeat=k))) for k in (3, 4)}
 
@@ -86,8 +87,7 @@ def test_a_single_pair_need_not_be_pushed_apart():
 
 def test_without_symmetry_two_units_can_attract():
     """The same statement, two units, priors of zero mean that are not symmetric: it must fail."""
-    skewed = rn.SKEWED
-    second = second_moments(np.array([[1.0, -0.05], [-0.05, 1.0]]), skewed)
+    second = second_moments(np.array([[1.0, -0.05], [-0.05, 1.0]]), SKEWED)
     assert second[0, 1] > 0.01
     # units of zeros and ones push every overlap down, also a negative one
     for Q, _, _ in cases(50, seed=4):
@@ -247,22 +247,25 @@ def leaning():
     return pd.DataFrame(rows)
 
 
-@pytest.fixture(scope="module")
-def leaning_theory():
+def solves(count):
+    """Independent solves of every setting, as a table."""
     rows = []
     for setting in repulsion_leaning.SETTINGS:
-        for instance in range(8):
+        for instance in range(count):
             parameters = {"setting": setting, "n_paths": 2**11}
-            row = repulsion_leaning.measure_leaning_theory(
-                parameters, np.random.default_rng(instance)
-            )
+            rng = np.random.default_rng(instance)
+            row = repulsion_leaning.measure_leaning_theory(parameters, rng)
             rows.append(parameters | {"instance": instance} | row)
     return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize("setting", repulsion_leaning.SETTINGS)
-def test_theory_predicts_leaning_units(setting, leaning, leaning_theory):
+def test_theory_predicts_leaning_units(setting, leaning, monkeypatch):
     """For the first steps, in which the bias is c/d at these sizes."""
+    monkeypatch.setattr(repulsion_leaning, "N_ITER", 4)
+    monkeypatch.setattr(repulsion_leaning, "RECORDED", range(5))
+    monkeypatch.setattr(repulsion_leaning, "SETTINGS", (setting,))
+    leaning_theory = solves(8)
     columns = named_numbers.columns_of(leaning, setting, "M", "Q")
     columns = [name for name in columns if 1 <= int(name.split("(")[1].strip(")")) <= 4]
     samples = named_numbers.without_bias(leaning, setting, columns)
@@ -273,8 +276,8 @@ def test_theory_predicts_leaning_units(setting, leaning, leaning_theory):
     assert compare_paths(samples, 0.9 * means).verdict == "disagrees"
 
 
-def test_theory_of_leaning_units_divides_them_and_units_alone_share(leaning_theory):
-    last = leaning_theory.groupby("setting").mean()
+def test_theory_of_leaning_units_divides_them_and_units_alone_share():
+    last = solves(1).groupby("setting").mean()
     overlaps = {
         setting: [
             abs(last.loc[setting, f"M{i}{a}(40)"]) / np.sqrt(last.loc[setting, f"Q{a}{a}(40)"])

@@ -103,7 +103,7 @@ def test_status_counts_what_is_done(capsys):
     lines = [" ".join(line.split()) for line in printed(capsys, "status").splitlines()]
     assert "toy version 2 quick 6 of 6 tasks" in lines
     assert "toy version 2 paper 6 of 12 tasks" in lines
-    assert "pca version 1 quick 0 of 88 tasks" in lines
+    assert "pca version 2 quick 0 of 132 tasks" in lines
     assert "toy version 1 1 tasks, stale: the code has version 2" in lines
     assert "gone version 4 1 tasks of no known experiment" in lines
 

@@ -44,6 +44,15 @@ def sign_noise(s, z):
     return s + np.sign(z)
 
 
+CHANNELS = {
+    "s + z": None,
+    "sign(s + z)": one_bit,
+    "tanh(s + z)": saturating,
+    "s + sign(z)": sign_noise,
+}
+"""By name, as of :class:`rbmnotes.SpikedModel`; first the linear one. All are normalised."""
+
+
 def channel_error(channel, alpha: float, snr: float, d: int, rng: np.random.Generator) -> float:
     r"""Return the spectral norm of Lemma 1's error matrix on one draw, signals and latents signs.
 

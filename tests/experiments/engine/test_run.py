@@ -527,13 +527,14 @@ def test_every_experiment_runs_at_its_first_point(name, store):
 
 
 def test_pca_is_measured_beside_its_theory():
-    point = {"alpha": 4.0, "snr": 2.0, "d": 200}
+    point = {"alpha": 4.0, "snr": 2.0, "r": 1, "d": 200}
+    point |= {"prior": "Rademacher", "channel": "s + z"}
     (row,) = repeat(registry.experiment("pca"), point, 0)
     (theory,) = repeat(registry.experiment("pca"), point, THEORY)
-    assert theory["pca_overlap_w"] == rn.pca_overlap(4.0, 2.0)
-    assert row["overlap_w"] == pytest.approx(theory["pca_overlap_w"], abs=0.05)
-    assert row["overlap_u"] == pytest.approx(theory["pca_overlap_u"], abs=0.05)
-    assert row["eigenvalue"] == pytest.approx(theory["outlier_eigenvalue"], rel=0.1)
+    assert theory["overlap_w_theory"] == pytest.approx(rn.pca_overlap(4.0, 2.0), rel=1e-12)
+    assert row["overlap_w"] == pytest.approx(theory["overlap_w_theory"], abs=0.05)
+    assert row["overlap_u"] == pytest.approx(theory["overlap_u_theory"], abs=0.05)
+    assert row["eigenvalue"] == pytest.approx(theory["eigenvalue_theory"], rel=0.1)
 
 
 def test_theorem_1_is_measured_beside_its_theory():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import rbmnotes as rn
@@ -20,11 +21,49 @@ def test_scenarios_obey_assumption_1():
         assert np.any(rbm.visible_bias) == np.any(rbm.hidden_bias) == scenario.biases
 
 
-def test_error_table_is_reproducible_and_complete():
-    first, second = (theorem1.error_table((10, 20), 2, seed=3) for _ in range(2))
-    assert first.equals(second)
-    assert len(first) == len(theorem1.SCENARIOS) * 2 * 2 * 5
-    assert not theorem1.error_table((10, 20), 2, seed=4).equals(first)
+def measured(scenario, sizes, n_instances, seed):
+    """The errors of every quantity of one scenario, each (sizes, instances)."""
+    streams = np.random.SeedSequence(seed).spawn(len(sizes) * n_instances)
+    draws = zip(np.repeat(sizes, n_instances), streams, strict=True)
+    found = [
+        theorem1.effective_error(theorem1.draw_rbm(scenario, d, np.random.default_rng(stream)))
+        for d, stream in draws
+    ]
+    return {
+        quantity: np.array([row[quantity] for row in found]).reshape(len(sizes), n_instances)
+        for quantity in found[0]
+    }
+
+
+def test_errors_of_a_scenario_are_found_in_a_table():
+    scenario = theorem1.SCENARIOS[1]
+    rows = [
+        {"scenario": name, "d": d, "instance": i, "error_W": d + i, "leading_W": -d - i}
+        for name in (theorem1.SCENARIOS[0].name, scenario.name)
+        for d in (20, 10)
+        for i in (1, 0)
+    ]
+    table = pd.DataFrame(rows)
+    table.loc[table.scenario != scenario.name, ["error_W", "leading_W"]] = np.nan
+    found = theorem1.errors_by_size(table, scenario, "W")
+    np.testing.assert_array_equal(found, [[10, 11], [20, 21]])
+    np.testing.assert_array_equal(theorem1.errors_by_size(table, scenario, "W", "leading"), -found)
+
+
+def test_the_experiment_holds_every_scenario_at_its_sizes():
+    (experiment,) = theorem1.EXPERIMENTS
+    scale = experiment.scale("paper")
+    sizes = {}
+    for point in scale.grid:
+        sizes.setdefault(point["scenario"], []).append(point["d"])
+    usual = {scenario.name: [*theorem1.SIZES] for scenario in theorem1.SCENARIOS}
+    with_mean = {scenario.name: [*theorem1.MEAN_SIZES] for scenario in theorem1.MEAN_SCENARIOS}
+    assert sizes == usual | with_mean | {
+        theorem1.CORRELATED.name: [*theorem1.CORRELATED_SIZES],
+    }
+    for point, count in zip(scale.grid, scale.instances, strict=True):
+        correlated = point["scenario"] == theorem1.CORRELATED.name
+        assert count == (theorem1.CORRELATED_INSTANCES if correlated else theorem1.N_INSTANCES)
 
 
 @pytest.mark.parametrize("scenario", theorem1.SCENARIOS[:4], ids=lambda s: s.name)
@@ -58,12 +97,10 @@ def test_symmetric_hidden_units_undo_the_skewness_of_visible_ones():
     """In the likelihood and the gradient in W, not in that in a (exercise ex-theorem1-symmetry)."""
     scenario = replace(theorem1.SCENARIOS[-1], hidden=rn.Rademacher())
     sizes = (1000, 3000, 9000)
-    table = theorem1.error_table(sizes, 40, seed=11, scenarios=[scenario])
+    errors = measured(scenario, sizes, 40, seed=11)
     for quantity, slope in (("log_likelihood", -1.0), ("W", -1.0), ("visible_bias", -0.5)):
-        rows = table[table.quantity == quantity]
-        errors = rows.pivot(index="d", columns="instance", values="error").to_numpy()
-        assert rate(sizes, errors, slope).verdict == "agrees", quantity
-        assert rate(sizes, errors, -1.5 - slope).verdict == "disagrees"
+        assert rate(sizes, errors[quantity], slope).verdict == "agrees", quantity
+        assert rate(sizes, errors[quantity], -1.5 - slope).verdict == "disagrees"
 
 
 @pytest.mark.parametrize("scenario", theorem1.MEAN_SCENARIOS, ids=lambda s: s.name)
@@ -76,21 +113,14 @@ def test_leading_error_of_units_with_a_mean(scenario):
         assert leading[quantity] == pytest.approx(value, rel=0.03), quantity
 
 
-def mean_errors(scenario, quantity):
-    """The errors of one quantity, (sizes, instances), and the sizes."""
-    sizes = theorem1.MEAN_SIZES
-    table = theorem1.error_table(sizes, theorem1.MEAN_INSTANCES, seed=8, scenarios=[scenario])
-    rows = table[table.quantity == quantity]
-    return sizes, rows.pivot(index="d", columns="instance", values="error").to_numpy()
-
-
 def test_gradient_in_W_does_not_converge_if_visible_units_are_skewed_and_have_a_mean():
     """Its error tends to the predicted number; to a fifth more or less, or to zero, it does not.
 
     The norm is scaled so that the gradient itself is of order one, and errors are judged by that.
     """
     scenario = theorem1.MEAN_SCENARIOS[0]
-    sizes, errors = mean_errors(scenario, "W")
+    sizes = theorem1.MEAN_SIZES
+    errors = measured(scenario, sizes, theorem1.N_INSTANCES, seed=8)["W"]
     limit = theorem1.limit_along_ones(scenario)
     assert extrapolate(sizes, errors, limit, scale=1.0, power=0.5).verdict == "agrees"
     for wrong in (0.0, 0.8 * limit, 1.2 * limit):
@@ -100,9 +130,10 @@ def test_gradient_in_W_does_not_converge_if_visible_units_are_skewed_and_have_a_
 def test_without_a_third_cumulant_it_converges_more_slowly_than_the_projected_one():
     """Along (1, ..., 1) as d**-0.5, across as 1/d; neither exponent does for the other."""
     scenario = theorem1.MEAN_SCENARIOS[1]
-    sizes, full = mean_errors(scenario, "W")
-    _, across = mean_errors(scenario, "W_projected")
-    along = np.sqrt(full**2 - across**2)
+    sizes = theorem1.MEAN_SIZES
+    found = measured(scenario, sizes, theorem1.N_INSTANCES, seed=8)
+    across = found["W_projected"]
+    along = np.sqrt(found["W"] ** 2 - across**2)
     for errors, right, wrong in ((along, -0.5, -1.0), (across, -1.0, -0.5)):
         assert rate(sizes, errors, right).verdict == "agrees"
         assert rate(sizes, errors, wrong).verdict == "disagrees"

@@ -12,13 +12,12 @@ from scipy.stats import ortho_group
 from rbmnotes import (
     Gaussian,
     Rademacher,
-    SpikedModel,
     equal_snr_pca_overlap,
     haar_overlap,
     pca_overlap,
 )
 from rbmnotes.evidence import extrapolate
-from rbmnotes.experiments.spiked import pca_overlaps
+from rbmnotes.experiments.spiked.pca_overlaps import measure_pca
 from rbmnotes.theory.extensions.pca_basis import equal_snr_splitting
 from tests.laws import sparse
 
@@ -173,14 +172,23 @@ def test_overlap_of_four_against_a_plain_twin(prior_w):
 
 
 def test_equal_signals_of_signs_are_not_rotated_uniformly():
-    """PCA on two equal Rademacher signals: our law agrees, the Haar average does not."""
-    model = SpikedModel(2.0, (2.0, 2.0))
-    table = pca_overlaps.pca_table(model, {50: 300, 100: 300, 200: 300}, seed=11)
-    ours, _ = equal_snr_pca_overlap(2.0, 2.0, 2)
-    haar = pca_overlap(2.0, 2.0) * haar_overlap(2)[0]
-    measured = pca_overlaps.instances_by_size(table, "overlap_w")
-    assert extrapolate(*measured, ours).verdict == "agrees"
-    assert extrapolate(*measured, haar).verdict == "disagrees"
+    """PCA on two equal Rademacher signals: our law agrees, the Haar average does not.
+
+    Nor for the latent variables, which are the signals of the transposed data.
+    """
+    point = {"alpha": 2.0, "snr": 2.0, "r": 2, "prior": "Rademacher", "channel": "s + z"}
+    sizes, streams = (50, 100, 200), iter(np.random.SeedSequence(11).spawn(900))
+    rows = [
+        [measure_pca(point | {"d": d}, np.random.default_rng(next(streams))) for _ in range(300)]
+        for d in sizes
+    ]
+    sides = {"w": (2.0, 2.0), "u": (0.5, 2.0 * np.sqrt(2.0))}
+    for of, (alpha, snr) in sides.items():
+        measured = [[row[f"overlap_{of}"] for row in found] for found in rows]
+        ours, _ = equal_snr_pca_overlap(alpha, snr, 2)
+        haar = pca_overlap(alpha, snr) * haar_overlap(2)[0]
+        assert extrapolate(sizes, measured, ours).verdict == "agrees"
+        assert extrapolate(sizes, measured, haar).verdict == "disagrees"
 
 
 def test_equal_gaussian_signals_are_rotated_uniformly():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rbmnotes.algorithms.pca import pca
-from rbmnotes.experiments.engine.experiment import Experiment, Scale, by_size
+from rbmnotes.experiments.engine.experiment import Experiment, Scale, scale_of_sizes
 from rbmnotes.experiments.instances import instances_by_size
 from rbmnotes.experiments.spiked.channels import CHANNELS
 from rbmnotes.model.order_parameters import matched_overlap
@@ -148,12 +148,14 @@ EXPERIMENTS = (
         measure=measure_pca,
         predict=predict_pca,
         scales={
-            "quick": joined(by_size(_QUICK, snr=SNR, **_ONE), by_size(_QUICK, **_EQUAL)),
+            "quick": joined(
+                scale_of_sizes(_QUICK, snr=SNR, **_ONE), scale_of_sizes(_QUICK, **_EQUAL)
+            ),
             "paper": joined(
-                by_size(INSTANCES, snr=SNR, **_ONE),
-                by_size(WEAK_INSTANCES, snr=[WEAK_SNR], **_ONE),
-                by_size(CHANNEL_INSTANCES, **_CHANNEL),
-                by_size(EQUAL_INSTANCES, **_EQUAL),
+                scale_of_sizes(INSTANCES, snr=SNR, **_ONE),
+                scale_of_sizes(WEAK_INSTANCES, snr=[WEAK_SNR], **_ONE),
+                scale_of_sizes(CHANNEL_INSTANCES, **_CHANNEL),
+                scale_of_sizes(EQUAL_INSTANCES, **_EQUAL),
             ),
         },
     ),

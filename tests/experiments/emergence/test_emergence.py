@@ -302,7 +302,7 @@ def test_slopes_are_judged_by_their_interval():
     ids=["power", "linear", "descent", "amp"],
 )
 def test_measurements_repeat(measure, parameters, column, monkeypatch):
-    monkeypatch.setattr(cascade, "POWER_ITER", {0.8: 30})
+    monkeypatch.setattr(power_law, "POWER_ITER", {0.8: 30})
     first, second = (measure(parameters, np.random.default_rng(4)) for _ in range(2))
     assert first == second
     row = first[0] if isinstance(first, list) else first

@@ -23,9 +23,10 @@ book: $(STAMP)  ## Render the website from the stored outputs; a warning is an e
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "Open _build/html/index.html, or run 'make serve'."
 
-test: $(STAMP)  ## Lint, run the unit tests, re-run every chapter and compare its outputs
+test: $(STAMP)  ## Lint, check types, run the unit tests, re-run every chapter and compare its outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/pytest --nbval -n $(WORKERS) --dist loadfile
 
 unit: $(STAMP)  ## Run the unit tests only
@@ -43,5 +44,5 @@ serve: $(STAMP)  ## Serve the rendered website on localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
 clean:  ## Remove the environment and everything built
-	rm -rf $(VENV) _build .pytest_cache .ruff_cache *.egg-info build dist
+	rm -rf $(VENV) _build .mypy_cache .pytest_cache .ruff_cache *.egg-info build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +

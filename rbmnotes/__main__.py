@@ -1,14 +1,22 @@
 """Run the experiments behind the book, see what is stored, and predict overlaps."""
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import errno
+import io
 import os
 import sys
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import rbmnotes as rn
+
+if TYPE_CHECKING:
+    from rbmnotes.experiments.engine.experiment import Experiment
 
 SCALES = ("quick", "paper")
 MOST_JOBS = max(8, 4 * (os.cpu_count() or 1))
@@ -17,12 +25,12 @@ DEBUG_VARIABLE = "RBMNOTES_DEBUG"
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line."""
         self.exit(2, f"{self.prog}: {_one_line(message)} (see --help)\n")
 
 
-def main(arguments=None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; whatever goes wrong is told in one line.
 
     Parameters
@@ -56,7 +64,7 @@ def main(arguments=None) -> int:
     return status
 
 
-def _explain(error) -> tuple[str, int]:
+def _explain(error: Exception) -> tuple[str, int]:
     """Return what to say about an error, and the exit status."""
     if isinstance(error, ImportError):
         name = (error.name or "").partition(".")[0]
@@ -75,13 +83,13 @@ def _explain(error) -> tuple[str, int]:
     return f"unexpected {type(error).__name__}: {error} ({DEBUG_VARIABLE}=1 shows where)", 1
 
 
-def _one_line(message) -> str:
+def _one_line(message: object) -> str:
     """Return a message without line breaks, and no longer than a screen."""
     line = " ".join(str(message).split())
     return line if len(line) <= 1000 else f"{line[:500]} ... {line[-400:]}"
 
 
-def _flush():
+def _flush() -> None:
     """Print what waits, now: a full disk or a closed pipe would show too late to tell."""
     try:
         if sys.stdout is not None:
@@ -93,11 +101,13 @@ def _flush():
         raise OSError(error.errno, error.strerror, "standard output") from error
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m rbmnotes", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name, command, summary):
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], summary: str
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
         added.set_defaults(command=command)
         return added
@@ -126,12 +136,12 @@ def _parser():
     return parser
 
 
-def _add_store(parser):
+def _add_store(parser: argparse.ArgumentParser) -> None:
     help_text = "SQLite file; default: $RBMNOTES_STORE or .rbmnotes/results.sqlite"
     parser.add_argument("--store", metavar="FILE", help=help_text)
 
 
-def _jobs(text):
+def _jobs(text: str) -> int:
     if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MOST_JOBS):
         raise argparse.ArgumentTypeError(f"must be an integer from 1 to {MOST_JOBS}; got {text!r}")
     return int(text)
@@ -140,7 +150,7 @@ def _jobs(text):
 # The experiments need more than the core's dependencies: imported where they are used.
 
 
-def _list(_):
+def _list(_: argparse.Namespace) -> int:
     from rbmnotes.experiments.registry import EXPERIMENTS
 
     for experiment in EXPERIMENTS.values():
@@ -153,19 +163,19 @@ def _list(_):
     return 0
 
 
-def _run(options):
+def _run(options: argparse.Namespace) -> int:
     from rbmnotes.experiments import registry
 
     return _run_and_export(registry.experiment(options.name), options)
 
 
-def _figure(options):
+def _figure(options: argparse.Namespace) -> int:
     from rbmnotes.experiments import registry
 
     return _run_and_export(registry.figure(options.number), options)
 
 
-def _run_and_export(experiment, options):
+def _run_and_export(experiment: Experiment, options: argparse.Namespace) -> int:
     from rbmnotes.experiments.engine.exported import export, results_folder
     from rbmnotes.experiments.engine.run import run
 
@@ -184,7 +194,7 @@ def _run_and_export(experiment, options):
     return 0
 
 
-def _writable(folder):
+def _writable(folder: Path) -> Path:
     """Return a folder to write to, or raise before the work starts rather than after it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -195,7 +205,7 @@ def _writable(folder):
     return folder
 
 
-def _status(options):
+def _status(options: argparse.Namespace) -> int:
     from rbmnotes.experiments.engine.store import Store, store_path
     from rbmnotes.experiments.registry import EXPERIMENTS
 
@@ -219,7 +229,7 @@ def _status(options):
     return 0
 
 
-def _predict(options):
+def _predict(options: argparse.Namespace) -> int:
     alpha, snr = options.alpha, options.snr
     try:
         with warnings.catch_warnings():
@@ -236,7 +246,7 @@ def _predict(options):
     return 0
 
 
-def _predictions(alpha, snr):
+def _predictions(alpha: float, snr: float) -> list[tuple[str, float | None, str]]:
     threshold = rn.bbp_snr(alpha)
     pca_w, pca_u = rn.pca_overlap(alpha, snr, of="w"), rn.pca_overlap(alpha, snr, of="u")
     return [
@@ -249,7 +259,7 @@ def _predictions(alpha, snr):
     ]
 
 
-def _rbm_rows(alpha, snr):
+def _rbm_rows(alpha: float, snr: float) -> list[tuple[str, float | None, str]]:
     from rbmnotes.theory.state_evolution import fixed_point
 
     point = fixed_point(alpha=alpha, snr=snr)
@@ -266,6 +276,6 @@ def _rbm_rows(alpha, snr):
 
 
 if __name__ == "__main__":
-    if sys.stdout is not None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
     sys.exit(main())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numba
 
 
-def njit(*, cache: bool, **options):
+def njit(*, cache: bool, **options: Any) -> Callable[[Callable], Callable]:
     """Decorate as :func:`numba.njit` does; where nothing can be written, compile in every process.
 
     numba keeps compiled functions beside their module or in a folder of the user's, and raises if
@@ -13,7 +16,7 @@ def njit(*, cache: bool, **options):
     folder to keep them there.
     """
 
-    def decorate(function):
+    def decorate(function: Callable) -> Callable:
         try:
             return numba.njit(cache=cache, **options)(function)
         except RuntimeError:  # "no locator available": there is no place for a cache

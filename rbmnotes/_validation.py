@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import numbers
+from typing import Any
 
 import numpy as np
+
+from rbmnotes._types import ArrayLike
 
 HUGE = 1e50
 """Largest strength, ratio or rate: powers of it are still floating-point numbers."""
@@ -17,17 +20,21 @@ LARGEST_STRENGTH = 100.0
 """Largest signal strength that they take: their grids grow with it."""
 
 
-def positive_integer(value, name: str, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
+def positive_integer(value: object, name: str, minimum: int = 1, maximum: int = 2**31 - 1) -> int:
     """Return `value` as an ``int``, or raise if it is not an integer in the range."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}; got {value!r}")
-    if value > maximum:
+    if int(value) > maximum:
         raise ValueError(f"{name} must be an integer of at most {maximum}; got {value!r}")
     return int(value)
 
 
 def finite_real(
-    value, name: str, above: float = -np.inf, at_least: float = -np.inf, at_most: float = np.inf
+    value: Any,
+    name: str,
+    above: float = -np.inf,
+    at_least: float = -np.inf,
+    at_most: float = np.inf,
 ) -> float:
     """Return `value` as a ``float``, or raise if it is not a finite real number in the range."""
     value = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
@@ -46,29 +53,29 @@ def finite_real(
     return number
 
 
-def sample_ratio(value, name: str = "alpha") -> float:
+def sample_ratio(value: object, name: str = "alpha") -> float:
     """Return a sample ratio in the range that the solvers of the theory take."""
     return finite_real(value, name, at_least=RATIOS[0], at_most=RATIOS[1])
 
 
-def signal_strength(value, name: str = "snr") -> float:
+def signal_strength(value: object, name: str = "snr") -> float:
     """Return a signal strength in the range that the solvers of the theory take."""
     return finite_real(value, name, at_least=0.0, at_most=LARGEST_STRENGTH)
 
 
-def positive_real(value, name: str) -> float:
+def positive_real(value: object, name: str) -> float:
     """Return a positive number of which powers are floating-point numbers, or raise."""
     return finite_real(value, name, at_least=1.0 / HUGE, at_most=HUGE)
 
 
-def true_or_false(value, name: str) -> bool:
+def true_or_false(value: object, name: str) -> bool:
     """Return `value` as a ``bool``, or raise if it is neither of them."""
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be true or false; got {value!r}")
     return bool(value)
 
 
-def proper_share(value, name: str) -> float:
+def proper_share(value: object, name: str) -> float:
     """Return `value` as a ``float``, or raise if it is not in [0, 1)."""
     value = finite_real(value, name)
     if not 0.0 <= value < 1.0:
@@ -77,7 +84,7 @@ def proper_share(value, name: str) -> float:
 
 
 def finite_array(
-    value, name: str, shape: tuple[int | None, ...] | None = None, largest: float = HUGE
+    value: object, name: str, shape: tuple[int | None, ...] | None = None, largest: float = HUGE
 ) -> np.ndarray:
     """Return `value` as a floating-point array of the given shape.
 
@@ -108,7 +115,7 @@ def finite_array(
     return array
 
 
-def _check_shape(array, name, shape):
+def _check_shape(array: np.ndarray, name: str, shape: tuple[int | None, ...]) -> None:
     matches = array.ndim == len(shape) and all(
         actual > 0 and size in (None, actual)
         for size, actual in zip(shape, array.shape, strict=True)
@@ -118,7 +125,7 @@ def _check_shape(array, name, shape):
         raise ValueError(f"{name} must have shape {expected}; got {array.shape}")
 
 
-def number_or_vector(value, name: str, length: int) -> np.ndarray:
+def number_or_vector(value: object, name: str, length: int) -> np.ndarray:
     """Return a number or a vector of the given length as an array, or raise."""
     array = real_values(value, name)
     if array.ndim > 0:
@@ -126,7 +133,7 @@ def number_or_vector(value, name: str, length: int) -> np.ndarray:
     return array
 
 
-def square_matrix(value, name: str, k: int | None = None) -> np.ndarray:
+def square_matrix(value: object, name: str, k: int | None = None) -> np.ndarray:
     """Return `value` as a ``float64`` matrix (k, k), or raise if it is not one or not finite."""
     matrix = finite_array(value, name, (k, k)).astype(np.float64, copy=False)
     if matrix.shape[0] != matrix.shape[1]:
@@ -134,7 +141,7 @@ def square_matrix(value, name: str, k: int | None = None) -> np.ndarray:
     return matrix
 
 
-def symmetric_matrix(value, name: str, k: int | None = None) -> np.ndarray:
+def symmetric_matrix(value: object, name: str, k: int | None = None) -> np.ndarray:
     """Return `value` as :func:`square_matrix` does, or raise if it is not symmetric to 1e-10."""
     matrix = square_matrix(value, name, k)
     gap = np.abs(matrix - matrix.T).max()
@@ -143,12 +150,12 @@ def symmetric_matrix(value, name: str, k: int | None = None) -> np.ndarray:
     return matrix
 
 
-def real_values(value, name: str, largest: float = HUGE) -> np.ndarray:
+def real_values(value: object, name: str, largest: float = HUGE) -> np.ndarray:
     """Return `value`, of any shape, as a ``float64`` array, or raise if it is not finite."""
     return finite_array(value, name, largest=largest).astype(np.float64, copy=False)
 
 
-def not_negative(value, name: str, largest: float = HUGE):
+def not_negative(value: object, name: str, largest: float = HUGE) -> np.float64 | np.ndarray:
     """Return a number or an array of them, or raise if one is negative or above `largest`."""
     array = real_values(value, name, largest)
     if np.any(array < 0):
@@ -156,7 +163,7 @@ def not_negative(value, name: str, largest: float = HUGE):
     return array[()]
 
 
-def positive(value, name: str, largest: float = HUGE):
+def positive(value: object, name: str, largest: float = HUGE) -> np.float64 | np.ndarray:
     """Return a number or an array of them, or raise unless from ``1 / largest`` to `largest`."""
     array = real_values(value, name, largest)
     if np.any(array <= 0):
@@ -166,7 +173,7 @@ def positive(value, name: str, largest: float = HUGE):
     return array[()]
 
 
-def broadcast(**values) -> list[np.ndarray]:
+def broadcast(**values: ArrayLike) -> tuple[np.ndarray, ...]:
     """Return arrays of one shape, or raise, naming them, if they have none in common."""
     try:
         return np.broadcast_arrays(*values.values())
@@ -175,12 +182,12 @@ def broadcast(**values) -> list[np.ndarray]:
         raise ValueError(f"{names} must broadcast against each other: {error}") from error
 
 
-def number_or_array(value):
+def number_or_array(value: float | np.ndarray) -> float | np.ndarray:
     """Return a ``float`` in place of an array without axes."""
     return float(value) if np.ndim(value) == 0 else value
 
 
-def random_generator(rng) -> np.random.Generator:
+def random_generator(rng: Any) -> np.random.Generator:
     """Return a generator from a seed or from a generator; global state is never used."""
     try:
         return np.random.default_rng(rng)
@@ -188,7 +195,7 @@ def random_generator(rng) -> np.random.Generator:
         raise ValueError(f"rng must be a seed or a numpy.random.Generator; got {rng!r}") from error
 
 
-def signs(value, name: str, width: int | None = None, means: bool = False) -> np.ndarray:
+def signs(value: object, name: str, width: int | None = None, means: bool = False) -> np.ndarray:
     """Return an (n, width) array of -1 and +1 as ``int8``, or raise if it holds anything else.
 
     With `means` values in between are allowed, and an array that has some is returned as it is.
@@ -216,7 +223,7 @@ def signs(value, name: str, width: int | None = None, means: bool = False) -> np
     return array
 
 
-def pixels(value, name: str, width: int | None = None, means: bool = False) -> np.ndarray:
+def pixels(value: object, name: str, width: int | None = None, means: bool = False) -> np.ndarray:
     """Return :func:`signs` or means in between, but refuse what looks like values from 0 to 1.
 
     Zero, as a mean, says that nothing is known of a pixel. With `means` that is what is meant.

@@ -108,7 +108,7 @@ def run(command, **options):
 
 
 USE_IT = """
-import importlib.metadata, json, sys
+import importlib.metadata, json, pathlib, sys
 import numpy as np
 import rbmnotes as rn
 
@@ -121,6 +121,7 @@ images = rn.fashion_mnist()
 found = float(rn.matched_overlap(data.W_star, rn.pca(data.X, 1).W)[0])
 print(json.dumps({
     "file": rn.__file__,
+    "typed": pathlib.Path(rn.__file__).with_name("py.typed").is_file(),
     "version": rn.__version__,
     "metadata": importlib.metadata.version("rbmnotes"),
     "distributions": [d.metadata["Name"] for d in importlib.metadata.distributions()],
@@ -150,6 +151,7 @@ def test_wheel_installs_and_works_with_the_core_dependencies_only(tmp_path):
     result = json.loads(run([python, "-c", USE_IT], cwd=elsewhere, env=clean))
 
     assert Path(result["file"]).is_relative_to(tmp_path / "venv")
+    assert result["typed"]
     assert result["version"] == result["metadata"] == rbmnotes.__version__
     assert result["total"] == pytest.approx(1.0, abs=1e-12)
     assert result["overlap"][0] == pytest.approx(result["overlap"][1], abs=0.05)

@@ -15,7 +15,7 @@ from rbmnotes.model.tilted import tilted_moments
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def rounded_weights(W_T) -> tuple[np.ndarray, np.ndarray]:
+def rounded_weights(W_T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (k, d) integers and the (k,) units of each row, to nine digits of a row's sum.
 
     Sums of a row with any signs fit into 32 bits. They are exact, so their order does not matter

@@ -37,13 +37,14 @@ class Adam:
         decay_mean: float = 0.9,
         decay_square: float = 0.999,
         epsilon: float = 1e-8,
-    ):
+    ) -> None:
         self.learning_rate = finite_real(learning_rate, "learning_rate", above=0.0)
         self.decay_mean = _decay(decay_mean, "decay_mean")
         self.decay_square = _decay(decay_square, "decay_square")
         self.epsilon = finite_real(epsilon, "epsilon", above=0.0)
         self.n_steps = 0
-        self._mean = self._square = None
+        self._mean: np.ndarray | None = None
+        self._square: np.ndarray | None = None
 
     def ascend(self, parameters: np.ndarray, gradient: np.ndarray) -> None:
         """Move `parameters` up the gradient, in place.
@@ -81,7 +82,7 @@ class Adam:
         )
 
 
-def _decay(value, name):
+def _decay(value: float, name: str) -> float:
     value = finite_real(value, name)
     if not 0.0 <= value < 1.0:
         raise ValueError(f"{name} must be in [0, 1); got {value}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_array, finite_real, positive_integer, proper_share
 from rbmnotes.algorithms.evaluation import evaluate
 from rbmnotes.algorithms.starts import random_start, spectral_start
@@ -74,16 +75,16 @@ class AMPResult(Frozen):
 
 
 def amp_rbm(
-    X,
+    X: ArrayLike,
     k: int | None = None,
     hidden: Prior = Rademacher(),
-    start="random",
-    V0=None,
+    start: str | ArrayLike = "random",
+    V0: ArrayLike | None = None,
     damping: float = 0.0,
     tol: float = 1e-10,
     max_iter: int = 200,
-    rng=None,
-    W_star=None,
+    rng: Seed = None,
+    W_star: ArrayLike | None = None,
 ) -> AMPResult:
     r"""Train an RBM by AMP (paper's Algorithm 1, eqs. 16-18, 56-57).
 
@@ -143,6 +144,7 @@ def amp_rbm(
     if not isinstance(start, str):
         start = finite_array(start, "start", (d, k)).astype(np.float64)
         k = start.shape[1]
+    assert k is not None
     check_states(hidden, k, "k")
     alpha, root_d = n / d, np.sqrt(d)
     variance = 1.0
@@ -156,7 +158,7 @@ def amp_rbm(
         W_star = finite_array(W_star, "W_star", (d, None))
     W, factors = _start(X, k, start, variance, rng)
 
-    z = omega = None
+    z = None
     echo = 0.0  # what the g of earlier iterations left in XW
     converged, message = False, f"not converged after {max_iter} iterations"
     overlaps, norms, responses, changes = [], [W.T @ W / d], [V], []
@@ -203,7 +205,9 @@ def amp_rbm(
     return AMPResult(W, V, omega, converged, len(changes), gradient_size, message, history)
 
 
-def _start(X, k, start, variance, rng):
+def _start(
+    X: np.ndarray, k: int, start: str | np.ndarray, variance: float, rng: Seed
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the first weights and the factors of their first fields."""
     if not isinstance(start, str):
         return start, np.ones(k)
@@ -214,14 +218,14 @@ def _start(X, k, start, variance, rng):
     raise ValueError(f'start must be "random", "spectral" or an array; got {start!r}')
 
 
-def _remedy(alpha):
+def _remedy(alpha: float) -> str:
     """Return what to do if the multiplier step has no solution, in words."""
     if alpha > 1.0:
         return 'try start="spectral", or another rng'
     return "with no more samples than dimensions train by gradient_descent or adam"
 
 
-def _gradient_size(X, W, hidden):
+def _gradient_size(X: np.ndarray, W: np.ndarray, hidden: Prior) -> float:
     r"""Size $\|d\,\nabla\mathcal L\|_F/\sqrt{dk}$ of the gradient, infinite if $\eta_2$ is."""
     try:
         moments = eta2_moments(W.T @ W / len(W), hidden)

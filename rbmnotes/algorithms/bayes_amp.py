@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_array, finite_real, positive_integer
 from rbmnotes.algorithms.starts import random_start, spectral_start
 from rbmnotes.model.posterior import check_row_states, row_posteriors
@@ -74,14 +75,14 @@ class BayesAMPResult(Frozen):
 
 
 def bayes_amp(
-    X,
+    X: ArrayLike,
     model: SpikedModel,
-    start="random",
+    start: str | ArrayLike = "random",
     damping: float = 0.0,
     tol: float = 1e-8,
     max_iter: int = 500,
-    rng=None,
-    W_star=None,
+    rng: Seed = None,
+    W_star: ArrayLike | None = None,
 ) -> BayesAMPResult:
     r"""Estimate all signals at once by AMP with posterior means (paper section on Figure 6).
 
@@ -195,7 +196,7 @@ def bayes_amp(
     return BayesAMPResult(W, U, converged, len(changes), scores[-1], message, history)
 
 
-def check_data(X, model) -> None:
+def check_data(X: np.ndarray, model: object) -> None:
     """Raise if the model is not one, has too many states, or the data has not its shape."""
     if not isinstance(model, SpikedModel):
         raise ValueError(f"model must be a SpikedModel; got {model!r}")
@@ -206,7 +207,13 @@ def check_data(X, model) -> None:
         check_row_states(prior, model.r, f"model.{name}")
 
 
-def _entropy(field, precision, log_normalisation, mean, covariance):
+def _entropy(
+    field: np.ndarray,
+    precision: np.ndarray,
+    log_normalisation: float,
+    mean: np.ndarray,
+    covariance: float | np.ndarray,
+) -> float:
     """Minus the divergence from the prior of the rows' laws with these moments; exact at the mean.
 
     Of second order in the distance of the moments from those that the field and precision give.
@@ -215,13 +222,15 @@ def _entropy(field, precision, log_normalisation, mean, covariance):
     return log_normalisation - np.sum(field * mean) + 0.5 * len(mean) * np.sum(precision * second)
 
 
-def _how(norm):
+def _how(norm: np.ndarray) -> str:
     """Say what a converged run found."""
     lost = int(np.sum(norm.diagonal() < 1e-6))
     return f"converged; {lost} of {len(norm)} estimates vanish" if lost else "converged"
 
 
-def _start(X, r, start, rng):
+def _start(
+    X: np.ndarray, r: int, start: str | ArrayLike, rng: Seed
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the first estimates and the factors of their first fields."""
     if not isinstance(start, str):
         W = finite_array(start, "start", (X.shape[1], r)).astype(np.float64)

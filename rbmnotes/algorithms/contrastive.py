@@ -2,6 +2,9 @@ r"""Contrastive divergence (paper eqs. 133-134)."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import (
     finite_real,
     not_negative,
@@ -12,12 +15,13 @@ from rbmnotes._validation import (
 from rbmnotes.algorithms.descent_loop import DescentResult, run_training
 from rbmnotes.algorithms.evaluation import Evaluation, evaluate
 from rbmnotes.algorithms.gibbs_chains import negative_phase
+from rbmnotes.model.hidden_sum import HiddenMoments
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
 
 
 def contrastive_divergence(
-    X,
-    W0,
+    X: ArrayLike,
+    W0: ArrayLike,
     learning_rate: float,
     n_iter: int,
     hidden: Prior = Rademacher(),
@@ -25,9 +29,9 @@ def contrastive_divergence(
     cycles: int = 1,
     persistent: bool = False,
     batch_fraction: float = 1.0,
-    W_star=None,
+    W_star: ArrayLike | None = None,
     keep_weights: bool = False,
-    rng=None,
+    rng: Seed = None,
 ) -> DescentResult:
     r"""Train an RBM by contrastive divergence, CD-$J$ (paper eqs. 133-134).
 
@@ -99,12 +103,12 @@ def contrastive_divergence(
         raise ValueError(f"visible must be Rademacher() or Gaussian(); got {visible!r}")
     persistent = true_or_false(persistent, "persistent")
     cycles, rng = positive_integer(cycles, "cycles"), random_generator(rng)
-    chains = None
+    chains: np.ndarray | None = None
 
-    def evaluate_at(X, W, moments):
+    def evaluate_at(X: np.ndarray, W: np.ndarray, moments: HiddenMoments) -> Evaluation:
         return evaluate(X, W, hidden, moments, batch_fraction, rng)
 
-    def step(W, evaluation: Evaluation):
+    def step(W: np.ndarray, evaluation: Evaluation) -> np.ndarray:
         nonlocal chains
         rows = slice(None) if evaluation.included is None else evaluation.included
         if chains is None or not persistent:

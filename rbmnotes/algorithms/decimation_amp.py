@@ -3,10 +3,12 @@ r"""Decimation AMP: one signal after the other, each by rank-one Bayes-optimal A
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_array, positive_integer, random_generator
 from rbmnotes.algorithms.bayes_amp import BayesAMPResult, bayes_amp, check_data
 from rbmnotes.model.spiked import SpikedModel
@@ -50,14 +52,14 @@ class DecimationResult(Frozen):
 
 
 def decimation_amp(
-    X,
+    X: ArrayLike,
     model: SpikedModel,
     n_starts: int = 5,
     damping: float = 0.0,
     tol: float = 1e-8,
     max_iter: int = 500,
-    rng=None,
-    W_star=None,
+    rng: Seed = None,
+    W_star: ArrayLike | None = None,
 ) -> DecimationResult:
     r"""Estimate signals one by one, the strongest first (paper section on Figure 6).
 
@@ -96,8 +98,15 @@ def decimation_amp(
     check_data(left, model)
     n_starts, rng = positive_integer(n_starts, "n_starts"), random_generator(rng)
     (n, d), r = left.shape, model.r
-    options = {"damping": damping, "tol": tol, "max_iter": max_iter, "rng": rng, "W_star": W_star}
-    W, U, runs = np.zeros((d, r)), np.zeros((n, r)), [None] * r
+    options: dict[str, Any] = {
+        "damping": damping,
+        "tol": tol,
+        "max_iter": max_iter,
+        "rng": rng,
+        "W_star": W_star,
+    }
+    W, U = np.zeros((d, r)), np.zeros((n, r))
+    runs: list[BayesAMPResult] = [None] * r  # type: ignore[list-item]  # each is set below
     n_converged, n_iter, problems = np.zeros(r, dtype=int), 0, []
 
     for i in np.argsort(model.snr, kind="stable")[::-1]:

@@ -2,25 +2,29 @@ r"""Gradient descent and Adam on the training objective (paper eq. 25)."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_real, not_negative, random_generator
 from rbmnotes.algorithms.adam import Adam
 from rbmnotes.algorithms.descent_loop import DescentHistory as DescentHistory
 from rbmnotes.algorithms.descent_loop import DescentResult, run_training
-from rbmnotes.algorithms.evaluation import evaluate
+from rbmnotes.algorithms.evaluation import Evaluation, evaluate
+from rbmnotes.model.hidden_sum import HiddenMoments
 from rbmnotes.model.priors import Prior, Rademacher
 
 
 def gradient_descent(
-    X,
-    W0,
+    X: ArrayLike,
+    W0: ArrayLike,
     learning_rate: float,
     n_iter: int,
     hidden: Prior = Rademacher(),
-    W_star=None,
+    W_star: ArrayLike | None = None,
     tol: float = 0.0,
     keep_weights: bool = False,
     batch_fraction: float = 1.0,
-    rng=None,
+    rng: Seed = None,
 ) -> DescentResult:
     r"""Train an RBM by $W^{t+1}=W^t-\kappa\,d\,\nabla\mathcal L(W^t)$ (paper eq. 25).
 
@@ -77,22 +81,22 @@ def gradient_descent(
 
     rng = random_generator(rng)
 
-    def evaluate_at(X, W, moments):
+    def evaluate_at(X: np.ndarray, W: np.ndarray, moments: HiddenMoments) -> Evaluation:
         return evaluate(X, W, hidden, moments, batch_fraction, rng)
 
-    def step(W, evaluation):
+    def step(W: np.ndarray, evaluation: Evaluation) -> np.ndarray:
         return W + learning_rate * (evaluation.pull - evaluation.penalty)
 
     return run_training(X, W0, evaluate_at, step, n_iter, hidden, W_star, tol, keep_weights)
 
 
 def adam(
-    X,
-    W0,
+    X: ArrayLike,
+    W0: ArrayLike,
     learning_rate: float,
     n_iter: int,
     hidden: Prior = Rademacher(),
-    W_star=None,
+    W_star: ArrayLike | None = None,
     tol: float = 0.0,
     keep_weights: bool = False,
 ) -> DescentResult:
@@ -107,10 +111,10 @@ def adam(
     """
     stepper = Adam(learning_rate)
 
-    def evaluate_at(X, W, moments):
+    def evaluate_at(X: np.ndarray, W: np.ndarray, moments: HiddenMoments) -> Evaluation:
         return evaluate(X, W, hidden, moments)
 
-    def step(W, evaluation):
+    def step(W: np.ndarray, evaluation: Evaluation) -> np.ndarray:
         W = W.copy()
         stepper.ascend(W, -evaluation.gradient)
         return W

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Matrix
 from rbmnotes._validation import (
     finite_array,
     finite_real,
@@ -78,13 +79,13 @@ class DescentResult(Frozen):
 
 
 def run_training(
-    X,
-    W0,
+    X: ArrayLike,
+    W0: ArrayLike,
     evaluate_at: Callable[[np.ndarray, np.ndarray, HiddenMoments], Evaluation],
     step: Callable[[np.ndarray, Evaluation], np.ndarray],
     n_iter: int,
     hidden: Prior,
-    W_star=None,
+    W_star: ArrayLike | None = None,
     tol: float = 0.0,
     keep_weights: bool = False,
 ) -> DescentResult:
@@ -154,7 +155,7 @@ def run_training(
     return DescentResult(W, converged, len(trace) - 1, message, history)
 
 
-def _moments(W, hidden):
+def _moments(W: np.ndarray, hidden: Prior) -> HiddenMoments | None:
     r"""Return the moments of $\eta_2$, or None if the weights are too large for them."""
     if not np.abs(W).max() < np.sqrt(LARGEST_OVERLAP * len(W)):
         return None

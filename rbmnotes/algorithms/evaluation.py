@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._types import Matrix
 from rbmnotes.model.hidden_sum import HiddenMoments
 from rbmnotes.model.objective import eta1, eta1_gradient
 from rbmnotes.model.priors import Prior
@@ -50,7 +51,12 @@ class Evaluation:
 
 
 def evaluate(
-    X, W, hidden: Prior, moments: HiddenMoments, batch_fraction=1.0, rng=None
+    X: Matrix,
+    W: np.ndarray,
+    hidden: Prior,
+    moments: HiddenMoments,
+    batch_fraction: float = 1.0,
+    rng: np.random.Generator = None,  # type: ignore[assignment]  # not used without mini-batches
 ) -> Evaluation:
     r"""Evaluate objective and gradient, and draw the samples of a step.
 

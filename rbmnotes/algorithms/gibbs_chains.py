@@ -19,7 +19,14 @@ from rbmnotes.model.tilted import law_arrays, tilted_moments
 BLOCKS = 8  # of chains; fixed, so that sums do not depend on the number of threads
 
 
-def negative_phase(W, hidden_units, cycles: int, hidden: Prior, visible: Prior, rng):
+def negative_phase(
+    W: np.ndarray,
+    hidden_units: np.ndarray,
+    cycles: int,
+    hidden: Prior,
+    visible: Prior,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Run chains from their hidden units and return the push on the weights (paper eq. 134).
 
     A cycle draws visible units given hidden ones; between two cycles hidden units are drawn.
@@ -61,20 +68,26 @@ class _GaussianCycle:
     Gaussian matrix of covariance $\sum_\mu F_\mu F_\mu^\top$ outside the span of $B$.
     """
 
-    def __init__(self, W):
+    def __init__(self, W: np.ndarray) -> None:
         self.W = W
         self.basis, self.triangle = np.linalg.qr(W / np.sqrt(len(W)))
 
-    def _draw(self, hidden_units, rng):
+    def _draw(
+        self, hidden_units: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         inside = rng.standard_normal((len(hidden_units), self.triangle.shape[0]))
         Q = self.triangle.T @ self.triangle
         return inside, hidden_units @ Q + inside @ self.triangle
 
-    def fields(self, hidden_units, hidden, rng):
+    def fields(
+        self, hidden_units: np.ndarray, hidden: Prior, rng: np.random.Generator
+    ) -> np.ndarray:
         """Draw visible units and return their fields."""
         return self._draw(hidden_units, rng)[1]
 
-    def push(self, hidden_units, hidden, rng):
+    def push(
+        self, hidden_units: np.ndarray, hidden: Prior, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw visible units and return the push and their fields."""
         inside, fields = self._draw(hidden_units, rng)
         means = hidden.tilted_mean(fields)
@@ -89,13 +102,15 @@ class _GaussianCycle:
 class _SignCycle:
     """Rademacher visible units, drawn one by one."""
 
-    def __init__(self, W):
+    def __init__(self, W: np.ndarray) -> None:
         self.shape = W.shape
         W_T = W.T / np.sqrt(len(W))
         self.exponents = (2.0 * W_T).astype(np.float32)
         self.weights, self.units = rounded_weights(W_T)
 
-    def _run(self, hidden_units, hidden, rng, with_push):
+    def _run(
+        self, hidden_units: np.ndarray, hidden: Prior, rng: np.random.Generator, with_push: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         n, (d, k) = len(hidden_units), self.shape
         fields, push = np.empty((n, k)), np.zeros((BLOCKS if with_push else 0, k, d), np.float32)
         seed = rng.integers(2**64, dtype=np.uint64)
@@ -106,11 +121,15 @@ class _SignCycle:
         )
         return push.sum(axis=0, dtype=np.float64).T / np.sqrt(d), fields
 
-    def fields(self, hidden_units, hidden, rng):
+    def fields(
+        self, hidden_units: np.ndarray, hidden: Prior, rng: np.random.Generator
+    ) -> np.ndarray:
         """Draw visible units and return their fields."""
         return self._run(hidden_units, hidden, rng, False)[1]
 
-    def push(self, hidden_units, hidden, rng):
+    def push(
+        self, hidden_units: np.ndarray, hidden: Prior, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw visible units and return the push and their fields."""
         return self._run(hidden_units, hidden, rng, True)
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse.linalg import svds
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, positive_integer
 
 
@@ -30,7 +31,7 @@ class PCAResult(Frozen):
     singular_values: np.ndarray
 
 
-def pca(X, r: int) -> PCAResult:
+def pca(X: ArrayLike, r: int) -> PCAResult:
     r"""Return the `r` leading singular vectors of $X/\sqrt d$; the data is not centred.
 
     The sign of a pair of vectors is fixed by its right one: its largest entry is positive.
@@ -71,7 +72,7 @@ def pca(X, r: int) -> PCAResult:
     )
 
 
-def component_count(r, name: str, X) -> int:
+def component_count(r: int, name: str, X: np.ndarray) -> int:
     """Return `r` as an ``int``, or raise if the data does not have as many components."""
     r = positive_integer(r, name)
     if r > min(X.shape):

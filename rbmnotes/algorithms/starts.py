@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import (
     finite_array,
     finite_real,
@@ -17,7 +18,7 @@ from rbmnotes.model.priors import Bernoulli, Prior, check_prior
 from rbmnotes.model.rbm import RBM
 
 
-def informed_start(W_star, M, Q, rng=None) -> np.ndarray:
+def informed_start(W_star: ArrayLike, M: ArrayLike, Q: ArrayLike, rng: Seed = None) -> np.ndarray:
     r"""Return weights whose overlaps with the signals and with themselves are exactly prescribed.
 
     Parameters
@@ -63,13 +64,13 @@ def informed_start(W_star, M, Q, rng=None) -> np.ndarray:
     return inside + directions @ (np.sqrt(np.maximum(values, 0.0)) * vectors).T
 
 
-def random_start(d: int, k: int, rng=None) -> np.ndarray:
+def random_start(d: int, k: int, rng: Seed = None) -> np.ndarray:
     """Return independent standard normal weights (d, k)."""
     d, k = positive_integer(d, "d"), positive_integer(k, "k")
     return random_generator(rng).standard_normal((d, k))
 
 
-def spectral_start(X, k: int) -> tuple[np.ndarray, np.ndarray]:
+def spectral_start(X: ArrayLike, k: int) -> tuple[np.ndarray, np.ndarray]:
     r"""Return the leading right singular vectors and the factors that correct their fields (ours).
 
     A singular vector already knows the data, so its field $XW/\sqrt d$ needs an Onsager correction
@@ -106,12 +107,12 @@ def spectral_start(X, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def independent_start(
-    X,
+    X: ArrayLike,
     k: int,
     hidden: Prior = Bernoulli(),
     effective: bool = False,
     scale: float = 0.1,
-    rng=None,
+    rng: Seed = None,
     means: bool = False,
 ) -> RBM:
     r"""Return a machine with almost independent visible units of the data's means.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, positive_integer
 from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.objective import eta2_moments
@@ -13,7 +14,7 @@ from rbmnotes.model.proximal import response_bound
 
 
 def stationary_response(
-    X, W, hidden: Prior = Rademacher(), max_iter: int = 10_000
+    X: ArrayLike, W: ArrayLike, hidden: Prior = Rademacher(), max_iter: int = 10_000
 ) -> np.ndarray | None:
     r"""Return the smallest admissible response of weights, or None if they have none (ours).
 

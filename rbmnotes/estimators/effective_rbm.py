@@ -3,6 +3,7 @@ r"""The RBM trained on its effective likelihood, as a scikit-learn estimator (ou
 from __future__ import annotations
 
 import warnings
+from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -10,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import positive_integer
 from rbmnotes.likelihood.epochs import RBMTraining
 from rbmnotes.model.hidden_sum import check_states
@@ -70,16 +72,16 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        learning_rate=0.1,
-        batch_size=100,
-        n_iter=10,
-        method="auto",
-        clip=False,
-        verbose=0,
-        random_state=None,
-    ):
+        learning_rate: float = 0.1,
+        batch_size: int = 100,
+        n_iter: int = 10,
+        method: str = "auto",
+        clip: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_components = n_components
         self.learning_rate = learning_rate
         self.batch_size = batch_size
@@ -89,7 +91,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Train from the start.
 
         Parameters
@@ -115,7 +117,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 break
         return self
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
         """Pass over some more data once, with `learning_rate` and `batch_size` as they are now.
 
         Parameters
@@ -153,12 +155,12 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._epoch(signs)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the means of the hidden units given samples, (n_samples, n_components)."""
         check_is_fitted(self)
         return self.rbm_.hidden_mean(self._signs(X))
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the exact log-likelihood of each sample in nats, (n_samples,).
 
         For binary samples the logarithm of their probability; scikit-learn's own RBM returns a
@@ -168,21 +170,21 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         v = self._signs(X)
         return self.rbm_.log_likelihood(v) - self.rbm_.d * np.log(2.0)
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: object = None) -> float:
         """Return the mean of :meth:`score_samples`."""
         return float(self.score_samples(X).mean())
 
-    def gibbs(self, v):
+    def gibbs(self, v: ArrayLike) -> np.ndarray:
         """Run one cycle of Gibbs sampling from samples in [0, 1]; return booleans, same shape."""
         check_is_fitted(self)
         signs = self._signs(v)
         return self.rbm_.gibbs(signs, 1, rng=self.random_state_.randint(2**31)) > 0
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return self.rbm_.k
 
-    def _begin(self, signs):
+    def _begin(self, signs: np.ndarray) -> None:
         k = positive_integer(self.n_components, "n_components")
         check_states(Bernoulli(), k, "n_components")
         own = np.random.RandomState() if self.random_state is None else self.random_state
@@ -199,7 +201,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.training_.batch_size = self.batch_size
         self._publish()
 
-    def _likelihood(self):
+    def _likelihood(self) -> str:
         if self.method == "auto":
             return "exact" if self.n_components <= EXACT_UNITS else "tangent"
         if self.method not in LIKELIHOODS:
@@ -207,7 +209,7 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             raise ValueError(f"method must be one of {known}; got {self.method!r}")
         return self.method
 
-    def _epoch(self, signs):
+    def _epoch(self, signs: np.ndarray) -> None:
         self.training_.epoch(signs)
         self._publish()
         if self.training_.diverged:
@@ -221,14 +223,14 @@ class EffectiveRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             score = self.rbm_.log_likelihood(signs).mean() - self.rbm_.d * np.log(2.0)
             print(f"[EffectiveRBM] log-likelihood {score:.3f} nats a sample")
 
-    def _publish(self):
+    def _publish(self) -> None:
         self.rbm_ = rbm = self.training_.rbm
         weights = rbm.W.T / np.sqrt(rbm.d)
         self.components_ = 2.0 * weights
         self.intercept_hidden_ = rbm.hidden_bias - weights.sum(axis=1)
         self.intercept_visible_ = 2.0 * rbm.visible_bias / np.sqrt(rbm.d)
 
-    def _signs(self, X, reset=False):
+    def _signs(self, X: ArrayLike, reset: bool = False) -> np.ndarray:
         """Map inputs to [-1, 1], or raise if they are not in [0, 1]."""
         X = validate_data(self, X, reset=reset, dtype=np.float64)
         if self.clip:

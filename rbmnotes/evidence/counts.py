@@ -41,7 +41,7 @@ class Count:
         """Exact two-sided probability of a number as unlikely, if theory is right."""
         return float(binomtest(self.successes, self.trials, self.theory).pvalue)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{self.successes} of {self.trials}, 99 % interval {self.low:.2f} to {self.high:.2f}, "
             f"theory {self.theory:.3g}"

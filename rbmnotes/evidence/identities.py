@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -27,12 +29,12 @@ class Identity:
         """*agrees* if the difference is within the tolerance."""
         return "agrees" if self.difference <= self.tolerance else "disagrees"
 
-    def __str__(self):
+    def __str__(self) -> str:
         relation = "below" if self.difference <= self.tolerance else "ABOVE"
         return f"largest difference {relation} {self.tolerance:.0e}"
 
 
-def compare_exactly(values, reference, tolerance: float) -> Identity:
+def compare_exactly(values: ArrayLike, reference: ArrayLike, tolerance: float) -> Identity:
     """Compare two arrays of equal shape entry by entry; NaN never agrees."""
     values, reference = np.asarray(values), np.asarray(reference)
     if values.shape != reference.shape:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy.stats import combine_pvalues
 
-from rbmnotes.evidence.rules import MIN_P_VALUE, p_text
+from rbmnotes.evidence.rules import MIN_P_VALUE, Comparison, p_text
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class JointAgreement:
         """*agrees* if the p-value exceeds 0.01."""
         return "agrees" if self.p_value > MIN_P_VALUE else "disagrees"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.n_comparisons} comparisons taken together ({p_text(self.p_value)})"
 
 
-def joint(results: Sequence) -> JointAgreement:
+def joint(results: Sequence[Comparison | Sequence[Comparison]]) -> JointAgreement:
     """Judge many comparisons as one, so that small deviations all over are seen.
 
     Independent comparisons are combined by Fisher's method. An item that is itself a sequence

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_array, random_generator
 from rbmnotes.evidence.rules import CONFIDENCE, MIN_P_VALUE, p_text, power_text
 
@@ -37,14 +38,16 @@ class PathAgreement:
         """*agrees* if the p-value exceeds 0.01."""
         return "agrees" if self.p_value > MIN_P_VALUE else "disagrees"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"largest |z| along the path {self.largest_z:.1f} ({p_text(self.p_value)})"
             + power_text(self.detectable)
         )
 
 
-def compare_paths(samples, theory, n_flips: int = 2000, rng=0) -> PathAgreement:
+def compare_paths(
+    samples: ArrayLike, theory: ArrayLike, n_flips: int = 2000, rng: Seed = 0
+) -> PathAgreement:
     """Judge a trajectory as one, since its errors are correlated in time.
 
     The largest ``|z|`` over the entries is compared with its distribution when the deviations of
@@ -86,10 +89,10 @@ def compare_paths(samples, theory, n_flips: int = 2000, rng=0) -> PathAgreement:
     deviations = deviations[:, ~fixed]
     second_moment = np.mean(deviations**2, axis=0)
 
-    def standard_errors(means):
+    def standard_errors(means: np.ndarray) -> np.ndarray:
         return np.sqrt((second_moment - means**2) / (len(samples) - 1))
 
-    def largest_z(means):
+    def largest_z(means: np.ndarray) -> np.ndarray:
         return np.max(np.abs(means) / standard_errors(means), axis=-1)
 
     signs = random_generator(rng).choice([-1.0, 1.0], size=(n_flips, len(samples)))

@@ -2,12 +2,14 @@ r"""Means over instances at several sizes, extrapolated to $d\to\infty$ beside t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from scipy.stats import norm
 
+from rbmnotes._types import ArrayLike, Groups
 from rbmnotes._validation import finite_array
 from rbmnotes.evidence.rules import (
     MAX_STANDARD_ERRORS,
@@ -77,7 +79,7 @@ class Extrapolation:
             return "disagrees"
         return "agrees" if self.precise else "undecided"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{with_error(self.value, self.error)} at infinite d, theory {self.theory:.4g} "
             f"(z = {self.z:+.1f}; correction {self.coefficient:+.1g} {_power(self.power)}"
@@ -85,7 +87,13 @@ class Extrapolation:
         )
 
 
-def extrapolate(sizes, samples, theory: float, scale: float | None = None, power: float = 1.0):
+def extrapolate(
+    sizes: ArrayLike,
+    samples: Groups,
+    theory: float,
+    scale: float | None = None,
+    power: float = 1.0,
+) -> Extrapolation:
     """Fit mean(d) = value + coefficient * d**-power and compare the value with theory.
 
     Parameters
@@ -148,7 +156,7 @@ class Extrapolations:
         verdicts = {fit.verdict for fit in self.fits}
         return verdicts.pop() if len(verdicts) == 1 else "undecided"
 
-    def __str__(self):
+    def __str__(self) -> str:
         values = ", ".join(
             f"{with_error(fit.value, fit.error)} by {_power(fit.power)}" for fit in self.fits
         )
@@ -156,7 +164,11 @@ class Extrapolations:
 
 
 def extrapolate_all(
-    sizes, samples, theory: float, scale: float | None = None, powers=PLAUSIBLE_POWERS
+    sizes: ArrayLike,
+    samples: Groups,
+    theory: float,
+    scale: float | None = None,
+    powers: Sequence[float] = PLAUSIBLE_POWERS,
 ) -> Extrapolations:
     """Extrapolate with every plausible exponent of the correction, and judge by all of them.
 

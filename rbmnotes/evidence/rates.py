@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_array, random_generator
 from rbmnotes.evidence.rules import (
     CONFIDENCE,
@@ -47,12 +48,14 @@ class Rate:
         """Two-sided p-value of the theory, with the interval read as a normal law's."""
         return interval_p_value(self.slope, self.low, self.high, self.theory)
 
-    def __str__(self):
+    def __str__(self) -> str:
         half_width = 0.5 * (self.high - self.low)
         return f"slope {with_error(self.slope, half_width)} (99 %), theory {self.theory:g}"
 
 
-def rate(sizes, samples, theory: float, n_bootstrap: int = 1000, rng=0) -> Rate:
+def rate(
+    sizes: ArrayLike, samples: ArrayLike, theory: float, n_bootstrap: int = 1000, rng: Seed = 0
+) -> Rate:
     """Fit the exponent with which the root mean square over instances falls.
 
     Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from scipy.stats import norm
 
@@ -22,6 +24,14 @@ WIDEST_INTERVAL = 0.2
 
 NOTABLE_SHIFT = 0.03
 """A result says which change of the theory it would notice where that is more than this."""
+
+
+class Comparison(Protocol):
+    """What has a p-value."""
+
+    @property
+    def p_value(self) -> float:
+        """Of the comparison with theory."""
 
 
 def interval_verdict(low: float, high: float, theory: float, widest: float) -> str:

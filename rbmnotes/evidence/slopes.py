@@ -6,10 +6,12 @@ prediction, and decides nothing if that interval is wider than a fifth of the pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike, Groups, Seed
 from rbmnotes._validation import finite_array, random_generator
 from rbmnotes.evidence.rules import CONFIDENCE, interval_p_value, interval_verdict
 
@@ -48,14 +50,20 @@ class Slope:
         """Two-sided p-value of the theory, with the interval read as a normal law's."""
         return interval_p_value(self.value, self.low, self.high, self.theory)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"slope {self.value:.3f}, 99 % interval {self.low:.3f} to {self.high:.3f}, "
             f"theory {self.theory:.3f}"
         )
 
 
-def compare_slope(sizes, differences, predicted, n_bootstrap: int = 1000, rng=0) -> Slope:
+def compare_slope(
+    sizes: ArrayLike,
+    differences: Groups,
+    predicted: ArrayLike,
+    n_bootstrap: int = 1000,
+    rng: Seed = 0,
+) -> Slope:
     r"""Compare how times grow with $\log d$ with a law, instance by instance.
 
     Each instance gives the difference of a measured time from what the law says for its own start;
@@ -108,12 +116,18 @@ def compare_slope(sizes, differences, predicted, n_bootstrap: int = 1000, rng=0)
     return Slope(float(theory + value), float(theory + low), float(theory + high), theory)
 
 
-def _slope_weights(design, errors):
+def _slope_weights(design: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """First row of the matrix that maps means to least-squares coefficients."""
     return np.linalg.lstsq(design / errors[:, None], np.diag(1.0 / errors), rcond=None)[0][0]
 
 
-def compare_exponent(exponent, samples, theory: float, n_bootstrap: int = 1000, rng=0) -> Slope:
+def compare_exponent(
+    exponent: Callable[[np.ndarray], np.ndarray],
+    samples: ArrayLike,
+    theory: float,
+    n_bootstrap: int = 1000,
+    rng: Seed = 0,
+) -> Slope:
     """Compare an exponent fitted to means over instances with its theory.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_real, pixels, positive_integer, random_generator, signs
 from rbmnotes.algorithms.adam import Adam
 from rbmnotes.algorithms.starts import independent_start
@@ -39,7 +40,7 @@ class RBMTraining:
 
     def __init__(
         self,
-        X,
+        X: ArrayLike,
         k: int,
         method: str = "effective",
         *,
@@ -47,11 +48,11 @@ class RBMTraining:
         hidden: Prior = Bernoulli(),
         learning_rate: float = 0.02,
         batch_size: int | None = None,
-        rng=None,
+        rng: Seed = None,
         start: RBM | None = None,
         means: bool = False,
-    ):
-        _check_law(hidden, k := positive_integer(k, "k"), method)
+    ) -> None:
+        hidden = _check_law(hidden, k := positive_integer(k, "k"), method)
         self.method, self._hidden, self._means = method, hidden, means
         X = self._check(X)
         n, d = X.shape
@@ -70,7 +71,9 @@ class RBMTraining:
         self._chains = size if method in CHAIN_METHODS else None
         if method in CHAIN_METHODS:
             chains = X[self._rng.choice(n, size=size, replace=size > n)]
-            self._ascent = ContrastiveAscent(hidden, cycles, method == "pcd", chains, self._rng)
+            self._ascent: ContrastiveAscent | LikelihoodAscent = ContrastiveAscent(
+                hidden, cycles, method == "pcd", chains, self._rng
+            )
         else:
             self._ascent = LikelihoodAscent(hidden, method)
         self.batch_size = size
@@ -89,7 +92,7 @@ class RBMTraining:
         return self._optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value):
+    def learning_rate(self, value: float) -> None:
         self._optimizer.learning_rate = finite_real(value, "learning_rate", above=0.0)
 
     @property
@@ -98,7 +101,7 @@ class RBMTraining:
         return self._batch_size
 
     @batch_size.setter
-    def batch_size(self, value):
+    def batch_size(self, value: int) -> None:
         value = positive_integer(value, "batch_size")
         if self._chains is not None and value > self._chains:
             raise ValueError(
@@ -106,7 +109,7 @@ class RBMTraining:
             )
         self._batch_size = value
 
-    def epoch(self, X) -> float:
+    def epoch(self, X: ArrayLike) -> float:
         """Visit the samples once in a new random order.
 
         Parameters
@@ -135,29 +138,33 @@ class RBMTraining:
                 break
         return np.sqrt(squares / (n // size))
 
-    def _check(self, X, width=None):
+    def _check(self, X: ArrayLike, width: int | None = None) -> np.ndarray:
         return check_data(X, self.method, self._means, width)
 
 
-def check_data(X, method, means=False, width=None) -> np.ndarray:
+def check_data(
+    X: ArrayLike, method: str, means: bool = False, width: int | None = None
+) -> np.ndarray:
     """Return signs as ``int8``; chains need them, the likelihoods also take means in between."""
     return signs(X, "X", width) if method in CHAIN_METHODS else pixels(X, "X", width, means)
 
 
-def _check_law(hidden, k, method):
+def _check_law(hidden: Prior, k: int, method: str) -> Discrete:
     """Raise if the method is unknown or cannot deal with the law of the hidden units."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    if not isinstance(check_prior(hidden, "hidden"), Discrete):
+    check_prior(hidden, "hidden")
+    if not isinstance(hidden, Discrete):
         raise ValueError(f"hidden must have a finite support; got {hidden!r}")
     points = len(hidden.support)
     if method in CHAIN_METHODS and points != 2:
         raise ValueError(f"hidden must have two points for method {method!r}; got {hidden!r}")
     if method not in CHAIN_METHODS:
         check_states(hidden, k, "k")
+    return hidden
 
 
-def _check_start(start, d, k, hidden):
+def _check_start(start: object, d: int, k: int, hidden: Prior) -> None:
     if not isinstance(start, RBM) or (start.d, start.k) != (d, k):
         got = f"one with d={start.d}, k={start.k}" if isinstance(start, RBM) else repr(start)
         raise ValueError(f"start must be an RBM with d={d}, k={k}; got {got}")

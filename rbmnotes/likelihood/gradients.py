@@ -7,7 +7,8 @@ import numpy as np
 from rbmnotes.algorithms._gibbs_kernels import chain_words, contrastive_sums, rounded_weights
 from rbmnotes.likelihood.sign_average import MAX_FIELD, largest_field, sign_average
 from rbmnotes.likelihood.tangent import TangentPoints
-from rbmnotes.model.objective import effective_average, likelihood_gradient
+from rbmnotes.model.objective import ModelAverage, effective_average, likelihood_gradient
+from rbmnotes.model.priors import Discrete, Prior
 from rbmnotes.model.rbm import RBM
 from rbmnotes.model.tilted import law_arrays
 
@@ -21,7 +22,7 @@ class Parameters:
     the vector.
     """
 
-    def __init__(self, vector, d, k):
+    def __init__(self, vector: np.ndarray, d: int, k: int) -> None:
         self.vector, self.d, self.k = vector, d, k
 
     @property
@@ -40,12 +41,12 @@ class Parameters:
         return self.vector[(self.k + 1) * self.d :]
 
     @classmethod
-    def of(cls, rbm):
+    def of(cls, rbm: RBM) -> Parameters:
         """Copy the parameters of a machine."""
         vector = np.concatenate([rbm.W.T.ravel(), rbm.visible_bias, rbm.hidden_bias])
         return cls(vector.astype(np.float64), rbm.d, rbm.k)
 
-    def rbm(self, hidden):
+    def rbm(self, hidden: Prior) -> RBM:
         """Return a machine with a copy of the parameters."""
         return RBM(
             self.W_T.T.copy(), self.visible_bias.copy(), self.hidden_bias.copy(), hidden=hidden
@@ -55,11 +56,13 @@ class Parameters:
 class LikelihoodAscent:
     """Gradient of the mean log-likelihood of a batch: Theorem 1's, the tangent bound or exact."""
 
-    def __init__(self, hidden, method):
+    def __init__(self, hidden: Discrete, method: str) -> None:
         self.hidden, self.method = hidden, method
-        self.points = None
+        self.points: TangentPoints | None = None
 
-    def __call__(self, X, rows, parameters, gradient):
+    def __call__(
+        self, X: np.ndarray, rows: np.ndarray, parameters: Parameters, gradient: Parameters
+    ) -> None:
         """Fill in the gradient at the given rows of the data."""
         batch = X[rows].astype(np.float64)
         W, b = parameters.W_T.T, parameters.hidden_bias
@@ -69,7 +72,7 @@ class LikelihoodAscent:
         gradient.hidden_bias[:] = total.hidden_bias
         gradient.vector /= len(rows)
 
-    def _average(self, parameters):
+    def _average(self, parameters: Parameters) -> ModelAverage:
         W, a, b = parameters.W_T.T, parameters.visible_bias, parameters.hidden_bias
         if self.method == "effective":
             return effective_average(W, a, b, self.hidden)
@@ -85,13 +88,22 @@ class LikelihoodAscent:
 class ContrastiveAscent:
     """Estimate of the gradient by Gibbs chains, from the batch or persistent."""
 
-    def __init__(self, hidden, cycles, persistent, chains, rng):
+    def __init__(
+        self,
+        hidden: Prior,
+        cycles: int,
+        persistent: bool,
+        chains: np.ndarray,
+        rng: np.random.Generator,
+    ) -> None:
         self.cycles, self.persistent, self.chains = cycles, persistent, chains
         self.points, self.log_weights = law_arrays(hidden)
         self.seed = np.uint64(rng.integers(2**64, dtype=np.uint64))
         self.words = 0
 
-    def __call__(self, X, rows, parameters, gradient):
+    def __call__(
+        self, X: np.ndarray, rows: np.ndarray, parameters: Parameters, gradient: Parameters
+    ) -> None:
         """Fill in the estimate at the given rows of the data and advance the chains."""
         W_T, d, k = parameters.W_T, *parameters.W_T.shape[::-1]
         lower, upper = self.points

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, number_or_vector
 from rbmnotes.model.priors import Rademacher
 from rbmnotes.model.rbm import RBM
 
 
-def posterior_mean(rbm: RBM, corrupted, flip) -> np.ndarray:
+def posterior_mean(rbm: RBM, corrupted: ArrayLike, flip: ArrayLike) -> np.ndarray:
     r"""Return the mean of the visible units given a copy with signs flipped at known rates.
 
     Given the hidden units the visible ones are independent, so the posterior mean is a sum over
@@ -66,5 +67,5 @@ def posterior_mean(rbm: RBM, corrupted, flip) -> np.ndarray:
     return mean / total
 
 
-def _even_odd(at_plus, at_minus):
+def _even_odd(at_plus: np.ndarray, at_minus: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 0.5 * (at_plus + at_minus), 0.5 * (at_plus - at_minus)

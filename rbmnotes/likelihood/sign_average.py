@@ -26,7 +26,9 @@ NEGLIGIBLE = 1e-25
 """Probability of a hidden state that is left out; there are at most 2**26 states."""
 
 
-def sign_average(W, visible_bias, hidden_bias, hidden: Discrete) -> ModelAverage:
+def sign_average(
+    W: np.ndarray, visible_bias: np.ndarray, hidden_bias: np.ndarray, hidden: Discrete
+) -> ModelAverage:
     r"""Return the exact averages of an RBM with Rademacher visible units (paper eqs. 1, 46-48).
 
     With $f$ the field on a visible unit, the odds $e^{2f}$ of a joint state are products from two
@@ -71,7 +73,7 @@ def sign_average(W, visible_bias, hidden_bias, hidden: Discrete) -> ModelAverage
     )
 
 
-def largest_field(W, visible_bias, hidden: Discrete) -> float:
+def largest_field(W: np.ndarray, visible_bias: np.ndarray, hidden: Discrete) -> float:
     """Return a bound on the size of the field on any visible unit, in any hidden state."""
     reach = np.abs(W).sum(axis=1) * np.abs(hidden.support).max() + np.abs(visible_bias)
     return reach.max() / np.sqrt(len(visible_bias))

@@ -100,12 +100,16 @@ class TangentPoints:
         The points begin at the fields $|a_i|/\sqrt d$.
     """
 
-    def __init__(self, visible_bias: np.ndarray):
+    def __init__(self, visible_bias: np.ndarray) -> None:
         self._squares = self._kept = visible_bias**2 / len(visible_bias)
         self._step = FIRST_STEP
 
     def average(
-        self, W, visible_bias, hidden_bias, hidden: Prior = Rademacher()
+        self,
+        W: np.ndarray,
+        visible_bias: np.ndarray,
+        hidden_bias: np.ndarray,
+        hidden: Prior = Rademacher(),
     ) -> tuple[ModelAverage, float]:
         r"""Return the averages of the bound, and move the points for the next call.
 
@@ -162,7 +166,12 @@ class TangentBound:
 
 
 def tangent_bound(
-    W, visible_bias, hidden_bias, hidden: Prior = Rademacher(), tol=1e-6, max_iter=10_000
+    W: np.ndarray,
+    visible_bias: np.ndarray,
+    hidden_bias: np.ndarray,
+    hidden: Prior = Rademacher(),
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
 ) -> TangentBound:
     """Minimise the bound over its tangent points.
 
@@ -192,7 +201,7 @@ def tangent_bound(
     return TangentBound(average, excess, excess <= tol, n_iter)
 
 
-def _slopes(points):
+def _slopes(points: np.ndarray) -> np.ndarray:
     r"""Return $s(\zeta)=\tanh(\zeta)/\zeta$, one at zero."""
     slopes = np.tanh(points) / np.maximum(points, 1e-8)
     return np.where(points < 1e-8, 1.0, slopes)

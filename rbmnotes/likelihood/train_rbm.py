@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import positive_integer
 from rbmnotes.likelihood.epochs import RBMTraining, check_data
 from rbmnotes.model.priors import Bernoulli, Prior
@@ -61,7 +62,7 @@ class TrainingResult(Frozen):
 
 
 def train_rbm(
-    X,
+    X: ArrayLike,
     k: int,
     method: str = "effective",
     *,
@@ -70,7 +71,7 @@ def train_rbm(
     learning_rate: float = 0.02,
     batch_size: int | None = None,
     n_epochs: int = 10,
-    rng=None,
+    rng: Seed = None,
     start: RBM | None = None,
     callback: Callable[[int, RBM, float], object] | None = None,
     means: bool = False,

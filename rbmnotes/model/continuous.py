@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_array, positive_integer, random_generator
 from rbmnotes.model.priors import Discrete, Prior
 
@@ -58,12 +59,17 @@ class Continuous(Discrete):
     >>> Continuous(lambda x: -np.sqrt(2.0) * abs(x), (-25.0, 0.0, 25.0))  # Laplace, tails cut
     """
 
+    _name: str
+    _edges: tuple[float, ...]
+    _count: int
+    _cells: tuple[np.ndarray, ...]
+
     def __init__(
         self,
         log_density: Callable[[np.ndarray], np.ndarray],
         support: Sequence[float],
         points: int = 64,
-    ):
+    ) -> None:
         edges = finite_array(support, "support", (None,)).astype(np.float64)
         points = positive_integer(points, "points", minimum=8)
         if len(edges) < 2 or np.any(np.diff(edges) <= 0):
@@ -91,7 +97,7 @@ class Continuous(Discrete):
         ):
             object.__setattr__(self, name, value)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         ends = ", ".join(f"{edge:g}" for edge in self._edges)
         return f"Continuous({self._name}, ({ends}), points={self._count})"
 
@@ -128,7 +134,7 @@ class Continuous(Discrete):
         """Field beyond which the law is taken to lie at its end."""
         return 0.5 * self.largest_field
 
-    def _log_terms(self, z):
+    def _log_terms(self, z: ArrayLike) -> np.ndarray:
         check_fields(self, z)
         return super()._log_terms(z)
 
@@ -144,11 +150,11 @@ class Continuous(Discrete):
             np.shape(uniform)
         )
 
-    def sample(self, shape: int | tuple[int, ...], rng) -> np.ndarray:
+    def sample(self, shape: int | tuple[int, ...], rng: Seed) -> np.ndarray:
         """Draw an array of independent values of the given shape."""
         return self.quantile(random_generator(rng).random(shape))
 
-    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+    def sample_tilted(self, z: np.ndarray, rng: Seed) -> np.ndarray:
         r"""Draw one value from $P(x)e^{zx}$ for every entry of `z`, by inverting its law.
 
         The density is that of a table of 2048 cells, log-linear in each.
@@ -163,7 +169,7 @@ class Continuous(Discrete):
             values[block] = self._invert(flat[block], fields[block])
         return values.reshape(uniform.shape)
 
-    def _invert(self, uniform, fields):
+    def _invert(self, uniform: np.ndarray, fields: np.ndarray) -> np.ndarray:
         """Invert the distribution functions of the law in fields: one each, or one for all."""
         low, width, level, slope = self._cells
         turn = slope + fields[:, None] * width  # change of the log density along a cell
@@ -183,7 +189,7 @@ class Continuous(Discrete):
         return low[cell] + width[cell] * _exponential_quantile(share, turn[row, cell])
 
 
-def check_fields(prior: Prior, z) -> None:
+def check_fields(prior: Prior, z: ArrayLike) -> None:
     """Raise if a law with a density would be in a field beyond what its points resolve."""
     size = np.max(np.abs(z), initial=0.0)
     if isinstance(prior, Continuous) and size > prior.largest_field:
@@ -202,7 +208,7 @@ def check_precision(prior: Prior, precision: float, name: str) -> None:
         )
 
 
-def _exponential_quantile(share, turn):
+def _exponential_quantile(share: np.ndarray, turn: np.ndarray) -> np.ndarray:
     r"""Invert the distribution function of a density $\propto e^{turn\,t}$ on $[0,1]$."""
     size = np.maximum(np.abs(turn), 1e-12)
     # from the end at which the density is larger
@@ -210,7 +216,7 @@ def _exponential_quantile(share, turn):
     return np.where(np.abs(turn) < 1e-9, share, np.where(turn > 0, 1.0 - distance, distance))
 
 
-def _log_values(log_density, x):
+def _log_values(log_density: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     """Evaluate the density and check what it returns."""
     try:
         with np.errstate(divide="ignore"):
@@ -227,7 +233,9 @@ def _log_values(log_density, x):
     return values
 
 
-def _rule(log_density, edges, points):
+def _rule(
+    log_density: Callable[[np.ndarray], np.ndarray], edges: np.ndarray, points: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return points and probabilities of a Gauss-Legendre rule in each interval."""
     nodes, weights = np.polynomial.legendre.leggauss(points)
     x = np.concatenate([0.5 * (a + b) + 0.5 * (b - a) * nodes for a, b in pairwise(edges)])
@@ -247,7 +255,9 @@ def _rule(log_density, edges, points):
     return x, probabilities / probabilities.sum()
 
 
-def _check_accuracy(rule, finer):
+def _check_accuracy(
+    rule: tuple[np.ndarray, np.ndarray], finer: tuple[np.ndarray, np.ndarray]
+) -> None:
     """Raise if a rule of twice the points gives other moments or another generating function."""
     (x, p), (finer_x, finer_p) = rule, finer
     mean = finer_p @ finer_x
@@ -264,7 +274,7 @@ def _check_accuracy(rule, finer):
             raise ValueError(_too_few(f"generating function at {z / scale:.3g}", gap))
 
 
-def _too_few(what, gap):
+def _too_few(what: str, gap: float) -> str:
     return (
         f"points must be more for this density, or support must list where it or its slope jumps: "
         f"with twice the points its {what} changes by {gap:.2g}"

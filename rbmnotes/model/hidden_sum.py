@@ -49,14 +49,14 @@ def check_states(hidden: Prior, k: int, name: str) -> None:
         )
 
 
-def hidden_moments(Q, hidden: Prior, field=None) -> HiddenMoments:
+def hidden_moments(Q: np.ndarray, hidden: Prior, field: np.ndarray | None = None) -> HiddenMoments:
     """Return the moments for a symmetric matrix and few enough states, without checking either."""
     if isinstance(hidden, Discrete):
         return discrete_moments(Q, hidden, field)
     return gaussian_moments(Q, field)
 
 
-def gaussian_moments(Q, field) -> HiddenMoments:
+def gaussian_moments(Q: np.ndarray, field: np.ndarray | None) -> HiddenMoments:
     """Return the closed form for Gaussian units, or raise if $Q$ is not below the identity."""
     eigenvalues = np.linalg.eigvalsh(Q)
     if eigenvalues[-1] >= 1.0:
@@ -71,7 +71,7 @@ def gaussian_moments(Q, field) -> HiddenMoments:
     return HiddenMoments(float(value), mean, covariance + np.outer(mean, mean))
 
 
-def discrete_moments(Q, hidden: Discrete, field) -> HiddenMoments:
+def discrete_moments(Q: np.ndarray, hidden: Discrete, field: np.ndarray | None) -> HiddenMoments:
     """Sum over all states of units with a finite support, by halves."""
     k = len(Q)
     half = (k + 1) // 2
@@ -108,5 +108,5 @@ def discrete_moments(Q, hidden: Discrete, field) -> HiddenMoments:
     return HiddenMoments(float(peak + np.log(total)), mean, second / total)
 
 
-def _quadratic(states, Q):
+def _quadratic(states: np.ndarray, Q: np.ndarray) -> np.ndarray:
     return 0.5 * np.sum((states @ Q) * states, axis=1)

@@ -38,7 +38,7 @@ def joint_states(prior: Discrete, k: int) -> tuple[np.ndarray, np.ndarray]:
     return states, log_weights
 
 
-def log_law(law: Prior, X) -> np.ndarray:
+def log_law(law: Prior, X: np.ndarray) -> np.ndarray:
     r"""Return $\log P(x)$ of each sample, (n,): of independent discrete or Gaussian units.
 
     Parameters

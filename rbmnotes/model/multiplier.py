@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, finite_real, symmetric_matrix
 from rbmnotes.model.hidden_sum import check_states, hidden_moments
 from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_prior
@@ -45,7 +46,9 @@ class MultiplierStep(Frozen):
     message: str
 
 
-def multiplier_step(B, A, alpha: float, V, hidden: Prior = Rademacher()) -> MultiplierStep:
+def multiplier_step(
+    B: ArrayLike, A: ArrayLike, alpha: float, V: ArrayLike, hidden: Prior = Rademacher()
+) -> MultiplierStep:
     r"""Solve $V=(A+\alpha\langle hh^\top\rangle_Q)^{-1}$, $Q=VBV$, for the response $V$ (ours).
 
     The proximal step of the non-separable penalty. With $R=B^{1/2}$ and $T=RV$ it is the
@@ -102,7 +105,7 @@ def multiplier_step(B, A, alpha: float, V, hidden: Prior = Rademacher()) -> Mult
     return MultiplierStep(0.5 * (response + response.T), multiplier, bool(capped), residual, "")
 
 
-def square_root(B, name: str) -> np.ndarray:
+def square_root(B: np.ndarray, name: str) -> np.ndarray:
     """Return the symmetric square root of a matrix, or raise if it is not semidefinite."""
     values, vectors = np.linalg.eigh(0.5 * (B + B.T))
     if values[0] < -1e-10 * np.abs(values).max():
@@ -110,7 +113,7 @@ def square_root(B, name: str) -> np.ndarray:
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
-def _has_constant_square(hidden):
+def _has_constant_square(hidden: Prior) -> bool:
     """Whether $h^2$ is a constant, so that a single unit's multiplier is known beforehand."""
     return isinstance(hidden, Discrete) and len({x * x for x in hidden.support}) == 1
 
@@ -124,33 +127,37 @@ class _Problem:
     alpha: float
     hidden: Prior
 
-    def evaluate(self, T):
+    def evaluate(self, T: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         r"""Return value, gradient and multiplier $\alpha\langle hh^\top\rangle$ at T."""
         moments = hidden_moments(T.T @ T, self.hidden)
         multiplier = self.alpha * moments.second
         value = 0.5 * np.sum((T @ self.A) * T) - np.sum(self.root * T) + self.alpha * moments.eta2
         return value, T @ (self.A + multiplier) - self.root, multiplier
 
-    def second_derivative(self, T, multiplier, direction):
+    def second_derivative(
+        self, T: np.ndarray, multiplier: np.ndarray, direction: np.ndarray
+    ) -> np.ndarray:
         """Change of the gradient along a direction; `multiplier` is that of T."""
         Q, slope = T.T @ T, direction.T @ T
         slope = slope + slope.T
         size = np.linalg.norm(slope)
-        width = 1e-5 * max(1.0, np.linalg.norm(Q)) / size if size > 0 else 1.0
+        width = 1e-5 * max(1.0, float(np.linalg.norm(Q))) / size if size > 0 else 1.0
         change = hidden_moments(Q + width * slope, self.hidden).second
         change = (change - hidden_moments(Q - width * slope, self.hidden).second) / (2 * width)
         return direction @ (self.A + multiplier) + self.alpha * T @ change
 
 
-def _minimise(A, root, alpha, start, hidden):
+def _minimise(
+    A: np.ndarray, root: np.ndarray, alpha: float, start: np.ndarray, hidden: Prior
+) -> tuple[np.ndarray | None, float]:
     """Return the minimiser T and its relative gradient, or None if there is no minimum.
 
     Newton's method from the start, which is close in most iterations; where it is not, a
     trust-region method first.
     """
-    problem, scale = _Problem(A, root, alpha, hidden), max(np.linalg.norm(root), 1e-300)
+    problem, scale = _Problem(A, root, alpha, hidden), max(float(np.linalg.norm(root)), 1e-300)
     if isinstance(hidden, Gaussian):  # their penalty is finite below a norm of one only
-        start = start * min(1.0, 0.9 / max(np.linalg.norm(start, 2), 1e-300))
+        start = start * min(1.0, 0.9 / max(float(np.linalg.norm(start, 2)), 1e-300))
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             T, size = _newton(problem, start, scale)
@@ -163,10 +170,10 @@ def _minimise(A, root, alpha, start, hidden):
     return T, float(size)
 
 
-def _newton(problem, T, scale):
+def _newton(problem: _Problem, T: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
     """Take Newton steps as long as each at least halves the gradient; return T and its size."""
     _, gradient, multiplier = problem.evaluate(T)
-    size = np.linalg.norm(gradient) / scale
+    size = float(np.linalg.norm(gradient)) / scale
     while size > 0.1 * SOLVED:
         step = _newton_step(problem, T, gradient, multiplier, accuracy=min(0.1, size))
         if step is None:
@@ -175,14 +182,16 @@ def _newton(problem, T, scale):
             _, new_gradient, new_multiplier = problem.evaluate(T + step)
         except ValueError:  # beyond where the penalty is finite
             break
-        new_size = np.linalg.norm(new_gradient) / scale
+        new_size = float(np.linalg.norm(new_gradient)) / scale
         if not new_size < 0.5 * size:
             break
         T, gradient, multiplier, size = T + step, new_gradient, new_multiplier, new_size
     return T, size
 
 
-def _newton_step(problem, T, gradient, multiplier, accuracy):
+def _newton_step(
+    problem: _Problem, T: np.ndarray, gradient: np.ndarray, multiplier: np.ndarray, accuracy: float
+) -> np.ndarray | None:
     r"""Solve for a Newton step by conjugate gradients, preconditioned by $(A+\Gamma)^{-1}$.
 
     Return None where the problem is not convex.
@@ -209,17 +218,17 @@ def _newton_step(problem, T, gradient, multiplier, accuracy):
     return step
 
 
-def _trust_region(problem, start, scale):
+def _trust_region(problem: _Problem, start: np.ndarray, scale: float) -> np.ndarray:
     shape = start.shape
 
-    def value_and_gradient(flat):
+    def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         try:
             value, gradient, _ = problem.evaluate(flat.reshape(shape))
         except ValueError:  # beyond where the penalty is finite
             return np.inf, np.zeros_like(flat)
         return value, gradient.ravel()
 
-    def product(flat, direction):
+    def product(flat: np.ndarray, direction: np.ndarray) -> np.ndarray:
         T = flat.reshape(shape)
         multiplier = problem.evaluate(T)[2]
         return problem.second_derivative(T, multiplier, direction.reshape(shape)).ravel()

@@ -13,10 +13,12 @@ This module is the only home of $\eta_1$, of $\eta_2$ and of their derivatives.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, number_or_array, real_values, square_matrix
 from rbmnotes.model.hidden_sum import (
     HiddenMoments,
@@ -64,7 +66,11 @@ class Gradient(Frozen):
     hidden_bias: np.ndarray
 
 
-def eta1(z, hidden: Prior = Rademacher()) -> np.ndarray:
+@overload
+def eta1(z: np.ndarray, hidden: Prior = ...) -> np.ndarray: ...
+@overload
+def eta1(z: ArrayLike, hidden: Prior = ...) -> float | np.ndarray: ...
+def eta1(z: ArrayLike, hidden: Prior = Rademacher()) -> float | np.ndarray:
     r"""Return $\eta_1(z)=\log E_he^{z^\top h}$ (paper eq. 6).
 
     Parameters
@@ -87,17 +93,17 @@ def eta1(z, hidden: Prior = Rademacher()) -> np.ndarray:
     return number_or_array(check_prior(hidden, "hidden").log_mgf(_fields(z)).sum(axis=-1))
 
 
-def eta1_gradient(z, hidden: Prior = Rademacher()) -> np.ndarray:
+def eta1_gradient(z: ArrayLike, hidden: Prior = Rademacher()) -> np.ndarray:
     r"""Return $\eta_1'(z)=E[h\,|\,z]$, the clamped average of the hidden units; shape of `z`."""
     return check_prior(hidden, "hidden").tilted_mean(_fields(z))
 
 
-def eta1_hessian(z, hidden: Prior = Rademacher()) -> np.ndarray:
+def eta1_hessian(z: ArrayLike, hidden: Prior = Rademacher()) -> np.ndarray:
     r"""Return the diagonal of $\eta_1''(z)$, shape of `z`; units are independent given $z$."""
     return check_prior(hidden, "hidden").tilted_variance(_fields(z))
 
 
-def eta2(Q, hidden: Prior = Rademacher(), field=None) -> float:
+def eta2(Q: ArrayLike, hidden: Prior = Rademacher(), field: ArrayLike | None = None) -> float:
     r"""Return $\eta_2(Q)=\log E_he^{\frac12h^\top Qh+f^\top h}$ (paper eq. 7; $f$ is ours).
 
     With biases, $\log Z\to\eta_2(Q,f)+\|a\|^2/2d$ where $f=b+W^\top a/d$.
@@ -125,7 +131,9 @@ def eta2(Q, hidden: Prior = Rademacher(), field=None) -> float:
     return eta2_moments(Q, hidden, field).eta2
 
 
-def eta2_moments(Q, hidden: Prior = Rademacher(), field=None) -> HiddenMoments:
+def eta2_moments(
+    Q: ArrayLike, hidden: Prior = Rademacher(), field: ArrayLike | None = None
+) -> HiddenMoments:
     r"""Return $\eta_2$ with $\langle h\rangle$ and $\langle hh^\top\rangle$ (paper eq. 10).
 
     $\langle hh^\top\rangle=2\,\partial\eta_2/\partial Q$ with $Q_{ab}$ and $Q_{ba}$ counted as
@@ -215,7 +223,13 @@ def likelihood_gradient(
     )
 
 
-def loss(X, W, hidden: Prior = Rademacher(), visible_bias=None, hidden_bias=None) -> float:
+def loss(
+    X: ArrayLike,
+    W: ArrayLike,
+    hidden: Prior = Rademacher(),
+    visible_bias: ArrayLike | None = None,
+    hidden_bias: ArrayLike | None = None,
+) -> float:
     r"""Return the training objective $\mathcal L(W)=-\frac1d\log\tilde L$ (paper eq. 15).
 
     Parameters
@@ -248,7 +262,11 @@ def loss(X, W, hidden: Prior = Rademacher(), visible_bias=None, hidden_bias=None
 
 
 def loss_gradient(
-    X, W, hidden: Prior = Rademacher(), visible_bias=None, hidden_bias=None
+    X: ArrayLike,
+    W: ArrayLike,
+    hidden: Prior = Rademacher(),
+    visible_bias: ArrayLike | None = None,
+    hidden_bias: ArrayLike | None = None,
 ) -> np.ndarray:
     r"""Return $d\,\nabla_W\mathcal L=-\nabla_W\log\tilde L$, entries of order one (paper eq. 8).
 
@@ -264,7 +282,12 @@ def loss_gradient(
     return -likelihood_gradient(X, W, b, hidden, average).W
 
 
-def check_parameters(X, W, visible_bias=None, hidden_bias=None):
+def check_parameters(
+    X: ArrayLike,
+    W: ArrayLike,
+    visible_bias: ArrayLike | None = None,
+    hidden_bias: ArrayLike | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Check data and parameters against each other; absent biases become zeros."""
     W = finite_array(W, "W", (None, None))
     d, k = W.shape
@@ -274,7 +297,7 @@ def check_parameters(X, W, visible_bias=None, hidden_bias=None):
     return X, W, a, b
 
 
-def _fields(z):
+def _fields(z: ArrayLike) -> np.ndarray:
     z = real_values(z, "z")
     if z.ndim == 0:
         raise ValueError("z must have the hidden units on its last axis; got a number")

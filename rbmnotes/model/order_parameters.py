@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array
 
 
-def overlap(W_star, W) -> np.ndarray:
+def overlap(W_star: ArrayLike, W: ArrayLike) -> np.ndarray:
     r"""Return the cosine between every signal and every unit (paper eq. 137).
 
     Parameters
@@ -35,13 +36,13 @@ def overlap(W_star, W) -> np.ndarray:
     return np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
 
 
-def _scaled(W):
+def _scaled(W: np.ndarray) -> np.ndarray:
     """Return the columns times powers of two, which keeps their digits, with entries below one."""
     W = W.astype(np.float64, copy=False)
     return np.ldexp(W, -np.frexp(np.abs(W).max(axis=0))[1])
 
 
-def matched_overlap(W_star, W) -> np.ndarray:
+def matched_overlap(W_star: ArrayLike, W: ArrayLike) -> np.ndarray:
     """Return the absolute cosines under the best assignment of units to signals.
 
     The assignment maximises the summed absolute cosine (Hungarian algorithm), so that neither the

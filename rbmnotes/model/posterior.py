@@ -55,7 +55,7 @@ def check_row_states(prior: Prior, r: int, name: str) -> None:
         )
 
 
-def row_posteriors(field, precision, prior: Prior) -> RowPosteriors:
+def row_posteriors(field: np.ndarray, precision: np.ndarray, prior: Prior) -> RowPosteriors:
     r"""Return the posterior moments of rows with independent entries, without checking the input.
 
     Parameters
@@ -72,12 +72,12 @@ def row_posteriors(field, precision, prior: Prior) -> RowPosteriors:
     RowPosteriors
     """
     if isinstance(prior, Discrete):
-        check_precision(prior, np.linalg.norm(precision, 2), "snr")
+        check_precision(prior, float(np.linalg.norm(precision, 2)), "snr")
         return _discrete(field, precision, prior)
     return _gaussian(field, precision)
 
 
-def _gaussian(field, precision):
+def _gaussian(field: np.ndarray, precision: np.ndarray) -> RowPosteriors:
     covariance = np.linalg.inv(np.eye(len(precision)) + precision)
     covariance = 0.5 * (covariance + covariance.T)
     mean = field @ covariance
@@ -86,7 +86,7 @@ def _gaussian(field, precision):
     return RowPosteriors(mean, covariance, float(value))
 
 
-def _discrete(field, precision, prior):
+def _discrete(field: np.ndarray, precision: np.ndarray, prior: Discrete) -> RowPosteriors:
     rows, r = field.shape
     half = (r + 1) // 2
     coupling = _coupling(precision, prior, half)
@@ -124,13 +124,15 @@ def _discrete(field, precision, prior):
     return RowPosteriors(mean, second - mean.T @ mean / rows, float(value))
 
 
-def _coupling(precision, prior, half):
+def _coupling(precision: np.ndarray, prior: Discrete, half: int) -> np.ndarray:
     """Log weights between the states of the first `half` entries and those of the others."""
     left, right = joint_states(prior, half)[0], joint_states(prior, len(precision) - half)[0]
     return -(left @ precision[:half, half:]) @ right.T
 
 
-def _exponentials(field, states, log_weights):
+def _exponentials(
+    field: np.ndarray, states: np.ndarray, log_weights: np.ndarray
+) -> tuple[np.ndarray, float]:
     """Weights of the states of every row, the largest being one, and the summed logs of those."""
     weights = field @ states.T + log_weights
     peaks = weights.max(axis=1, keepdims=True)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, ndtri
 
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_array, random_generator
 
 
@@ -63,7 +65,7 @@ class Prior(ABC):
         r"""Return the mean of $P(x)\,e^{field\,x-precision\,x^2/2}$, elementwise in `field`."""
 
     @abstractmethod
-    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+    def sample_tilted(self, z: np.ndarray, rng: Seed) -> np.ndarray:
         r"""Draw one value from $P(x)e^{zx}$ for every entry of `z`."""
 
     @abstractmethod
@@ -75,7 +77,7 @@ class Prior(ABC):
     def max_tilted_variance(self) -> float:
         """Largest value of :meth:`tilted_variance` over all fields."""
 
-    def sample(self, shape: int | tuple[int, ...], rng) -> np.ndarray:
+    def sample(self, shape: int | tuple[int, ...], rng: Seed) -> np.ndarray:
         """Draw an array of independent values of the given shape."""
         return self.sample_tilted(np.zeros(shape), rng)
 
@@ -105,7 +107,11 @@ class Discrete(Prior):
     support: tuple[float, ...]
     probabilities: tuple[float, ...]
 
-    def __post_init__(self):
+    if TYPE_CHECKING:  # what is taken; the fields are what is held
+
+        def __init__(self, support: ArrayLike, probabilities: ArrayLike) -> None: ...
+
+    def __post_init__(self) -> None:
         points = finite_array(self.support, "support", (None,))
         weights = finite_array(self.probabilities, "probabilities", (len(points),))
         if len(np.unique(points)) != len(points):
@@ -165,14 +171,14 @@ class Discrete(Prior):
         """Field beyond which one point has all the weight, up to a share of 2e-9."""
         return float((np.ptp(self._log_weights) + 20.0) / np.diff(self._points).min())
 
-    def _log_terms(self, z):
+    def _log_terms(self, z: ArrayLike) -> np.ndarray:
         r"""Log weights $\log p_s+zs$ of the tilted law, the support along the first axis."""
         return self._along_support(self._log_weights, z) + self._along_support(self._points, z) * z
 
-    def _along_support(self, values, z):
+    def _along_support(self, values: np.ndarray, z: ArrayLike) -> np.ndarray:
         return values.reshape(-1, *(1,) * np.ndim(z))
 
-    def _mean_under(self, log_terms):
+    def _mean_under(self, log_terms: np.ndarray) -> np.ndarray:
         shares = _shares(log_terms)
         return np.sum(self._along_support(self._points, shares[0]) * shares, axis=0)
 
@@ -197,7 +203,7 @@ class Discrete(Prior):
         energy = self._along_support(0.5 * precision * self._points**2, field)
         return self._mean_under(self._log_terms(field) - energy)
 
-    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+    def sample_tilted(self, z: np.ndarray, rng: Seed) -> np.ndarray:
         r"""Draw one value from $P(x)e^{zx}$ for every entry of `z`, by inverting its law."""
         cumulative = np.cumsum(_shares(self._log_terms(z)), axis=0)
         uniform = random_generator(rng).random(np.shape(z))
@@ -209,7 +215,7 @@ class Discrete(Prior):
         return self._points[np.searchsorted(edges, uniform, side="right")]
 
 
-def _shares(log_terms):
+def _shares(log_terms: np.ndarray) -> np.ndarray:
     """Return weights that sum to one along the first axis, from their logarithms."""
     weights = np.exp(log_terms - log_terms.max(axis=0))
     return weights / weights.sum(axis=0)
@@ -218,10 +224,10 @@ def _shares(log_terms):
 class Rademacher(Discrete):
     """A fair sign: $-1$ or $+1$."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__((-1.0, 1.0), (0.5, 0.5))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "Rademacher()"
 
     def log_mgf(self, z: np.ndarray) -> np.ndarray:
@@ -242,7 +248,7 @@ class Rademacher(Discrete):
         r"""Return $\tanh(field)$: the square of a sign carries no information."""
         return np.tanh(field)
 
-    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+    def sample_tilted(self, z: np.ndarray, rng: Seed) -> np.ndarray:
         r"""Draw a sign that is $+1$ with probability $1/(1+e^{-2z})$."""
         up = random_generator(rng).random(np.shape(z)) < expit(2.0 * np.asarray(z))
         return np.where(up, 1.0, -1.0)
@@ -251,10 +257,10 @@ class Rademacher(Discrete):
 class Bernoulli(Discrete):
     """A fair coin: $0$ or $1$."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__((0.0, 1.0), (0.5, 0.5))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "Bernoulli()"
 
     def log_mgf(self, z: np.ndarray) -> np.ndarray:
@@ -269,7 +275,7 @@ class Bernoulli(Discrete):
         r"""Return $p(1-p)$ with $p$ the tilted mean."""
         return expit(z) * expit(-np.asarray(z))
 
-    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+    def sample_tilted(self, z: np.ndarray, rng: Seed) -> np.ndarray:
         r"""Draw $1$ with probability $1/(1+e^{-z})$, else $0$."""
         return (random_generator(rng).random(np.shape(z)) < expit(z)).astype(float)
 
@@ -308,7 +314,7 @@ class Gaussian(Prior):
         """One: the tilted law keeps its variance."""
         return 1.0
 
-    def sample_tilted(self, z: np.ndarray, rng) -> np.ndarray:
+    def sample_tilted(self, z: np.ndarray, rng: Seed) -> np.ndarray:
         r"""Draw $N(z,1)$."""
         return z + random_generator(rng).standard_normal(np.shape(z))
 
@@ -317,7 +323,7 @@ class Gaussian(Prior):
         return ndtri(uniform)
 
 
-def check_prior(prior, name: str) -> Prior:
+def check_prior(prior: object, name: str) -> Prior:
     """Return `prior`, or raise a ``ValueError`` that names the argument if it is not a prior."""
     if not isinstance(prior, Discrete | Gaussian):
         raise ValueError(
@@ -327,7 +333,7 @@ def check_prior(prior, name: str) -> Prior:
     return prior
 
 
-def check_standardised(prior, name: str) -> Prior:
+def check_standardised(prior: Prior, name: str) -> Prior:
     """Return `prior`, or raise if it is not a prior of mean zero and variance one."""
     check_prior(prior, name)
     if abs(prior.mean) > 1e-12 or abs(prior.variance - 1.0) > 1e-12:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, symmetric_matrix
 from rbmnotes.model.continuous import check_fields
 from rbmnotes.model.priors import Prior, Rademacher, check_prior
@@ -49,7 +50,7 @@ def response_bound(hidden: Prior = Rademacher()) -> float:
     return 1.0 / variance
 
 
-def proximal_map(omega, V, hidden: Prior = Rademacher()) -> ProximalMap:
+def proximal_map(omega: ArrayLike, V: ArrayLike, hidden: Prior = Rademacher()) -> ProximalMap:
     r"""Solve $z=\omega+V\eta_1'(z)$ for every row (paper eqs. 16 and 136).
 
     Newton's method with step halving on the residual, to 1e-12.
@@ -73,7 +74,7 @@ def proximal_map(omega, V, hidden: Prior = Rademacher()) -> ProximalMap:
         If shapes do not match, a value is not finite, or $V$ is not symmetric with eigenvalues in
         $[0,$ :func:`response_bound` $)$.
     """
-    omega = np.require(finite_array(omega, "omega", (None, None)), np.float64, "CW")
+    omega = np.require(finite_array(omega, "omega", (None, None)), np.float64, ("C", "W"))
     V = check_response(V, "V", omega.shape[1], hidden)
     n, k = omega.shape
     z, g, derivative = omega.copy(), np.empty((n, k)), np.zeros((n, k, k))
@@ -82,7 +83,9 @@ def proximal_map(omega, V, hidden: Prior = Rademacher()) -> ProximalMap:
     return ProximalMap(z, g, _symmetric(derivative))
 
 
-def proximal_sums(omega, V, hidden: Prior, z) -> tuple[np.ndarray, np.ndarray]:
+def proximal_sums(
+    omega: np.ndarray, V: np.ndarray, hidden: Prior, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Return $g$ and the summed derivative, and overwrite the start `z` by the proximal points.
 
     What an AMP iteration needs, without storing a derivative a row and without checks: the caller
@@ -108,16 +111,16 @@ def proximal_sums(omega, V, hidden: Prior, z) -> tuple[np.ndarray, np.ndarray]:
     return g, _symmetric(derivative.sum(axis=0))
 
 
-def _symmetric(lower):
+def _symmetric(lower: np.ndarray) -> np.ndarray:
     """Complete matrices of which the kernel fills the lower triangle."""
     return lower + np.tril(lower, -1).swapaxes(-1, -2)
 
 
-def check_response(V, name: str, k: int, hidden: Prior) -> np.ndarray:
+def check_response(V: ArrayLike, name: str, k: int, hidden: Prior) -> np.ndarray:
     """Return `V` as an array, or raise if the proximal map is not unique for it."""
     bound = response_bound(hidden)
     # one memory layout, whatever the caller's: another would be compiled for, which takes long
-    V = np.require(symmetric_matrix(V, name, k), requirements="CW")
+    V = np.require(symmetric_matrix(V, name, k), requirements=("C", "W"))
     eigenvalues = np.linalg.eigvalsh(V)
     if eigenvalues[0] < -1e-12 or eigenvalues[-1] >= bound:
         raise ValueError(

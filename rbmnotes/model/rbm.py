@@ -7,12 +7,15 @@ verifiable without sampling.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import logsumexp
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import finite_array, positive_integer, random_generator
 from rbmnotes.model.hidden_sum import check_states
 from rbmnotes.model.joint_states import joint_states, log_law
@@ -52,12 +55,23 @@ class RBM(Frozen):
     """
 
     W: np.ndarray
-    visible_bias: np.ndarray | None = None
-    hidden_bias: np.ndarray | None = None
+    visible_bias: np.ndarray = None  # type: ignore[assignment]  # zeros once it is made
+    hidden_bias: np.ndarray = None  # type: ignore[assignment]
     visible: Prior = Rademacher()
     hidden: Prior = Rademacher()
 
-    def __post_init__(self):
+    if TYPE_CHECKING:  # what is taken; the fields are what is held
+
+        def __init__(
+            self,
+            W: ArrayLike,
+            visible_bias: ArrayLike | None = ...,
+            hidden_bias: ArrayLike | None = ...,
+            visible: Prior = ...,
+            hidden: Prior = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
         W = finite_array(self.W, "W", (None, None))
         _, W, a, b = check_parameters(np.zeros((1, len(W))), W, self.visible_bias, self.hidden_bias)
         for name, value in (("W", W), ("visible_bias", a), ("hidden_bias", b)):
@@ -99,7 +113,9 @@ class RBM(Frozen):
             return self._effective_average().log_partition
         return float(logsumexp(self._state_log_weights()))
 
-    def log_likelihood(self, X, exact: bool = True, absolute: bool = False) -> np.ndarray:
+    def log_likelihood(
+        self, X: ArrayLike, exact: bool = True, absolute: bool = False
+    ) -> np.ndarray:
         r"""Return the log-likelihood of each sample, relative to the base law (paper eq. 3).
 
         The factor $P_v(x)$, which no parameter enters, is left out as in the paper. For signs the
@@ -128,7 +144,7 @@ class RBM(Frozen):
         base = log_law(self.visible, X) if absolute else 0.0
         return self._free_energy(X) - self.log_partition(exact) + base
 
-    def gradient(self, X, exact: bool = True) -> Gradient:
+    def gradient(self, X: ArrayLike, exact: bool = True) -> Gradient:
         r"""Return the gradient of the summed log-likelihood (paper eqs. 9, 46-48).
 
         Parameters
@@ -168,8 +184,7 @@ class RBM(Frozen):
         log_weights = self._state_log_weights()
         log_partition = logsumexp(log_weights)
         weights = np.exp(log_weights - log_partition)
-        hidden, visible = np.zeros(self.k), np.zeros(self.d)
-        product = np.zeros((self.d, self.k))
+        hidden, visible, product = np.zeros(self.k), np.zeros(self.d), np.zeros((self.d, self.k))
         for block_weights, (states, fields, _) in zip(weights, self.state_blocks(), strict=True):
             weighted = self.visible.tilted_mean(fields) * block_weights[:, None]
             hidden += block_weights @ states
@@ -177,22 +192,21 @@ class RBM(Frozen):
             product += weighted.T @ states
         return ModelAverage(float(log_partition), hidden, visible, product)
 
-    def hidden_mean(self, v) -> np.ndarray:
+    def hidden_mean(self, v: ArrayLike) -> np.ndarray:
         """Return the means of the hidden units given visible ones, (n, d) to (n, k)."""
-        v = finite_array(v, "v", (None, self.d))
-        return self.hidden.tilted_mean(self._hidden_fields(v))
+        return self.hidden.tilted_mean(self._hidden_fields(finite_array(v, "v", (None, self.d))))
 
-    def sample_hidden(self, v, rng) -> np.ndarray:
+    def sample_hidden(self, v: ArrayLike, rng: Seed) -> np.ndarray:
         """Draw the hidden units given visible ones, (n, d) to (n, k)."""
         v = finite_array(v, "v", (None, self.d))
         return self.hidden.sample_tilted(self._hidden_fields(v), rng)
 
-    def sample_visible(self, h, rng) -> np.ndarray:
+    def sample_visible(self, h: ArrayLike, rng: Seed) -> np.ndarray:
         """Draw the visible units given hidden ones, (n, k) to (n, d)."""
         h = finite_array(h, "h", (None, self.k))
         return self.visible.sample_tilted(self._visible_fields(h), rng)
 
-    def gibbs(self, v, n_cycles: int, rng=None) -> np.ndarray:
+    def gibbs(self, v: ArrayLike, n_cycles: int, rng: Seed = None) -> np.ndarray:
         """Run Gibbs sampling: in every cycle hidden units given visible ones, then the reverse.
 
         Parameters
@@ -214,13 +228,14 @@ class RBM(Frozen):
         ValueError
             If `v` has the wrong width or is not finite, or `n_cycles` is negative.
         """
-        v = finite_array(v, "v", (None, self.d)).copy()
-        rng = random_generator(rng)
+        v, rng = finite_array(v, "v", (None, self.d)).copy(), random_generator(rng)
         for _ in range(positive_integer(n_cycles, "n_cycles", minimum=0)):
             v = self.sample_visible(self.sample_hidden(v, rng), rng)
         return v
 
-    def reconstruct(self, v, n_cycles: int = 1, observed=None, rng=None) -> np.ndarray:
+    def reconstruct(
+        self, v: ArrayLike, n_cycles: int = 1, observed: ArrayLike | None = None, rng: Seed = None
+    ) -> np.ndarray:
         r"""Reconstruct visible units by Gibbs cycles that keep the observed ones (paper, app. E).
 
         Every cycle draws the hidden units given the visible ones and takes the mean
@@ -266,7 +281,7 @@ class RBM(Frozen):
             v[:, observed] = known
         return v
 
-    def sample(self, n: int, rng=None) -> np.ndarray:
+    def sample(self, n: int, rng: Seed = None) -> np.ndarray:
         """Draw independent samples exactly: a hidden state from its marginal, then the rest.
 
         Parameters
@@ -296,23 +311,21 @@ class RBM(Frozen):
         """Gaussian visible units: $E e^{vy}=e^{y^2/2}$ without any remainder."""
         return isinstance(self.visible, Gaussian)
 
-    def _effective_average(self):
-        return effective_average(
-            self.W, self.visible_bias, self.hidden_bias, self.hidden, self.visible
-        )
+    def _effective_average(self) -> ModelAverage:
+        laws = self.hidden, self.visible
+        return effective_average(self.W, self.visible_bias, self.hidden_bias, *laws)
 
-    def _hidden_fields(self, v):
+    def _hidden_fields(self, v: np.ndarray) -> np.ndarray:
         return v @ self.W / np.sqrt(self.d) + self.hidden_bias
 
-    def _visible_fields(self, h):
+    def _visible_fields(self, h: np.ndarray) -> np.ndarray:
         return (h @ self.W.T + self.visible_bias) / np.sqrt(self.d)
 
-    def _free_energy(self, X):
+    def _free_energy(self, X: np.ndarray) -> np.ndarray:
         """Log of the sum over hidden states at fixed visible ones, per sample."""
-        fields = self._hidden_fields(X)
-        return eta1(fields, self.hidden) + X @ self.visible_bias / np.sqrt(self.d)
+        return eta1(self._hidden_fields(X), self.hidden) + X @ self.visible_bias / np.sqrt(self.d)
 
-    def state_blocks(self):
+    def state_blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield hidden states (m, k), visible fields (m, d) and log weights (m,) without them.
 
         A block holds all states of the second half of the units for one state of the first.
@@ -331,11 +344,7 @@ class RBM(Frozen):
             fields = second_fields + self.W[:, :half] @ state / np.sqrt(self.d)
             yield states, fields, log_weight + second_log + states @ self.hidden_bias
 
-    def _state_log_weights(self):
+    def _state_log_weights(self) -> np.ndarray:
         """Log weights of all hidden states in the joint law, one row per block."""
-        return np.array(
-            [
-                log_weights + self.visible.log_mgf(fields).sum(axis=1)
-                for _, fields, log_weights in self.state_blocks()
-            ]
-        )
+        blocks = self.state_blocks()
+        return np.array([w + self.visible.log_mgf(fields).sum(axis=1) for _, fields, w in blocks])

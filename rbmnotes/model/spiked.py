@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.integrate import quad
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import (
     finite_array,
     not_negative,
@@ -71,7 +73,18 @@ class SpikedModel:
     prior_w: Prior = Rademacher()
     channel: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
-    def __post_init__(self):
+    if TYPE_CHECKING:  # what is taken; the fields are what is held
+
+        def __init__(
+            self,
+            alpha: float,
+            snr: ArrayLike,
+            prior_u: Prior = ...,
+            prior_w: Prior = ...,
+            channel: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", positive_real(self.alpha, "alpha"))
         snr = finite_array(np.atleast_1d(not_negative(self.snr, "snr")), "snr", (None,))
         object.__setattr__(self, "snr", tuple(snr.tolist()))
@@ -99,7 +112,7 @@ class SpikedModel:
         """Return the number of samples at dimension `d`, at least one."""
         return max(1, round(self.alpha * positive_integer(d, "d", maximum=MAX_NUMBERS)))
 
-    def sample(self, d: int, rng=None) -> SpikedData:
+    def sample(self, d: int, rng: Seed = None) -> SpikedData:
         """Draw signals, latent variables and data.
 
         Parameters
@@ -146,15 +159,17 @@ class SpikedModel:
 
     def _channel_moment(self, s: float, order: int) -> float:
         """Return the moment of the channel's output at signal `s`, by adaptive quadrature."""
+        channel = self.channel
+        assert channel is not None
 
-        def integrand(z):
+        def integrand(z: float) -> float:
             density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-            return float(self.channel(np.array(s), np.array(z))) ** order * density
+            return float(channel(np.array(s), np.array(z))) ** order * density
 
         return quad(integrand, -12.0, 12.0, points=(-s, 0.0), limit=400, epsabs=1e-11)[0]
 
 
-def teacher_rbm(W_star, snr) -> RBM:
+def teacher_rbm(W_star: ArrayLike, snr: ArrayLike) -> RBM:
     r"""Return the RBM whose samples are spiked data (paper eqs. 12-14).
 
     With Rademacher latent variables and orthogonal signals ($W^{\star\top}W^\star=dI$), a row of

@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from rbmnotes._compile import njit
-from rbmnotes.model.priors import Discrete, Gaussian
+from rbmnotes.model.priors import Discrete, Gaussian, Prior
 
 
-def law_arrays(prior: Discrete | Gaussian) -> tuple[np.ndarray, np.ndarray]:
+def law_arrays(prior: Prior) -> tuple[np.ndarray, np.ndarray]:
     """Return points and log probabilities of a prior, empty for the Gaussian."""
     if isinstance(prior, Gaussian):
         return np.empty(0), np.empty(0)
+    assert isinstance(prior, Discrete)  # as is every prior that is not Gaussian
     return np.array(prior.support), np.log(prior.probabilities)
 
 

@@ -63,7 +63,7 @@ class Claim:
     section: str | None = None
     tests: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("id", "paper", "statement", "status"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
@@ -87,7 +87,7 @@ class Claim:
         object.__setattr__(self, "tests", tuple(self.tests))
 
 
-def load_claims(path) -> tuple[Claim, ...]:
+def load_claims(path: str | Path) -> tuple[Claim, ...]:
     """Read and validate the claims.
 
     Parameters
@@ -130,7 +130,7 @@ def load_claims(path) -> tuple[Claim, ...]:
     return tuple(claims.values())
 
 
-def verdicts(book_folder) -> dict[str, list[str]]:
+def verdicts(book_folder: str | Path) -> dict[str, list[str]]:
     """Collect the verdicts stored in the chapters' outputs.
 
     Parameters
@@ -154,7 +154,7 @@ def verdicts(book_folder) -> dict[str, list[str]]:
     return found
 
 
-def anchors(path) -> set[str]:
+def anchors(path: str | Path) -> set[str]:
     """Return the labels that a chapter, a notebook or a MyST page, defines as ``(label)=``."""
     path = Path(path)
     if path.suffix == ".ipynb":
@@ -213,7 +213,7 @@ def summary(claims: Iterable[Claim]) -> str:
     return f"{count.total()} rows: {parts}" if parts else "0 rows"
 
 
-def _matches(pattern: re.Pattern, value) -> bool:
+def _matches(pattern: re.Pattern, value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 

@@ -9,13 +9,20 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array
 from rbmnotes.notebook.slider_page import page
+
+if TYPE_CHECKING:
+    from IPython.display import HTML
 
 _WIDTH, _HEIGHT = 640, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 16, 14, 52
@@ -58,7 +65,7 @@ class _Axis:
     stop: float
     log: bool = False
 
-    def pixel(self, values):
+    def pixel(self, values: ArrayLike) -> np.ndarray:
         values = np.asarray(values, dtype=float)
         low, high = self.low, self.high
         if self.log:
@@ -81,8 +88,8 @@ class _Axis:
 def curve_slider(
     name: str,
     parameter: str,
-    values,
-    curves,
+    values: Iterable[object],
+    curves: Sequence[Curve],
     *,
     xlabel: str,
     ylabel: str,
@@ -92,7 +99,7 @@ def curve_slider(
     start: int = 0,
     xlog: bool = False,
     ylog: bool = False,
-):
+) -> HTML:
     """Return a slider over curves, drawn as SVG.
 
     Parameters
@@ -154,7 +161,15 @@ def curve_slider(
     return page(name, parameter, values, stage, caption, start, _WIDTH)
 
 
-def frame_slider(name: str, parameter: str, values, figures, *, caption: str = "", start: int = 0):
+def frame_slider(
+    name: str,
+    parameter: str,
+    values: Iterable[object],
+    figures: Iterable[Figure],
+    *,
+    caption: str = "",
+    start: int = 0,
+) -> HTML:
     """Return a slider over matplotlib figures, one a position, stored as PNG, and a play button.
 
     The bytes of a PNG depend on matplotlib's version: tag the cell ``nbval-ignore-output`` and
@@ -226,7 +241,7 @@ def _curve_svg(curve: Curve, position: int, positions: int, x_axis: _Axis, y_axi
     return f'<path d="{"".join(path)}" fill="none" stroke="{_ink(curve)}" stroke-width="2"{dash}/>'
 
 
-def _row(values, position, positions, length, what):
+def _row(values: ArrayLike, position: int, positions: int, length: int, what: str) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     if values.shape == (length,):
         return values
@@ -261,7 +276,7 @@ def _axes_svg(x_axis: _Axis, y_axis: _Axis, xlabel: str, ylabel: str) -> str:
     return "\n".join(parts)
 
 
-def _legend(curves) -> str:
+def _legend(curves: Sequence[Curve]) -> str:
     entries = []
     for curve in curves:
         if curve.kind == "markers":

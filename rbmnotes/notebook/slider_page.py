@@ -5,6 +5,11 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.display import HTML
 
 _PAGE = """<figure class="rbm-slider" id="{name}" style="margin:1em 0;max-width:{width}px">
 {stage}
@@ -57,7 +62,16 @@ _PAUSE = 600
 """Milliseconds between two frames of an animation."""
 
 
-def page(name, parameter, values, stage, caption, start, width, play=False):
+def page(
+    name: str,
+    parameter: str,
+    values: Sequence[object],
+    stage: str,
+    caption: str,
+    start: int,
+    width: int,
+    play: bool = False,
+) -> HTML:
     """Return the stage, one element a position, with its slider and, if wanted, a play button."""
     from IPython.display import HTML
 

@@ -6,6 +6,10 @@ from types import MappingProxyType
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from rbmnotes._types import ArrayLike, Groups
 
 _OKABE_ITO = MappingProxyType(
     {
@@ -64,12 +68,21 @@ def use_style() -> None:
     )
 
 
-def plot_theory(ax, x, y, color: str, label: str | None = None, dashed: bool = False):
+def plot_theory(
+    ax: Axes, x: ArrayLike, y: ArrayLike, color: str, label: str | None = None, dashed: bool = False
+) -> Line2D:
     """Draw a prediction: a line without markers."""
     return ax.plot(x, y, color=color, label=label, linestyle="--" if dashed else "-", zorder=2)[0]
 
 
-def plot_simulation(ax, x, samples, color: str, label: str | None = None, marker: str = "o"):
+def plot_simulation(
+    ax: Axes,
+    x: ArrayLike,
+    samples: Groups,
+    color: str,
+    label: str | None = None,
+    marker: str = "o",
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw means over instances as markers with bars of one standard error.
 
     Parameters

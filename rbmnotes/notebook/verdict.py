@@ -20,14 +20,25 @@ not (the sign of an eigenvector, a tie, when an iteration stops). ``tools/kernel
 from __future__ import annotations
 
 import sys
+from typing import Protocol
 
 import numpy as np
+
+from rbmnotes._types import ArrayLike
 
 ROUND_OFF = 1e-13
 """Relative to the largest number of a list, what is finer is no number but round-off."""
 
 
-def verdict(claim: str, what: str, result) -> None:
+class Result(Protocol):
+    """What has a verdict, and says in words what was compared."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether it agrees."""
+
+
+def verdict(claim: str, what: str, result: Result) -> None:
     """Print one line: the claim's id, the verdict, what was compared and by how much.
 
     Parameters
@@ -42,7 +53,9 @@ def verdict(claim: str, what: str, result) -> None:
     print(printable(f"[{claim}] {result.verdict}: {what}: {result}"))
 
 
-def summarise(name: str, values, digits: int = 3, errors=None) -> None:
+def summarise(
+    name: str, values: ArrayLike, digits: int = 3, errors: ArrayLike | None = None
+) -> None:
     """Print the numbers a figure draws, rounded to significant digits.
 
     Pictures are not compared when the book is verified; these lines are.

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from rbmnotes._types import Seed
 from rbmnotes.model.priors import Prior
 from rbmnotes.model.proximal import proximal_map
 from rbmnotes.theory.quadrature import SCRAMBLINGS, SOBOL_LOG2_POINTS
@@ -40,15 +41,29 @@ class DampedIterates:
         Scrambling of the Sobol points over pairs of fields.
     """
 
-    def __init__(self, M, Q, damping, alpha, snr, prior_u: Prior, hidden: Prior, rng):
+    def __init__(
+        self,
+        M: np.ndarray,
+        Q: np.ndarray,
+        damping: float,
+        alpha: float,
+        snr: np.ndarray,
+        prior_u: Prior,
+        hidden: Prior,
+        rng: Seed,
+    ) -> None:
         self.M, self.C = [M], [[Q]]  # C[t][s] = W^t' W^s / d for s <= t
         self.damping, self.alpha, self.snr = damping, alpha, snr
         self.prior_u, self.hidden, self.rng = prior_u, hidden, rng
         self.error = 0.0
-        self._fields = []  # response and E[g g'] of each iteration
-        self._sent = []  # Lambda M_hat and the response that multiplies b
+        # response and E[g g'] of each iteration
+        self._fields: list[tuple[np.ndarray, np.ndarray]] = []
+        # Lambda M_hat and the response that multiplies b
+        self._sent: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def advance(self, V, weighted, gg, response):
+    def advance(
+        self, V: np.ndarray, weighted: np.ndarray, gg: np.ndarray, response: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         r"""Return $M$ and $Q$ after one more iteration.
 
         Parameters
@@ -87,7 +102,7 @@ class DampedIterates:
         self.M.append(fresh * weighted @ response + kept * self.M[-1])
         return self.M[-1], Q
 
-    def _pairs(self):
+    def _pairs(self) -> np.ndarray:
         r"""Return $E[g^tg^{s\top}]$ of the last iteration with each earlier one.
 
         Written with the difference $g^t-g^s$, so that the sampling error vanishes with it.
@@ -117,7 +132,7 @@ class DampedIterates:
         return results.mean(axis=0)
 
 
-def _root(covariance):
+def _root(covariance: np.ndarray) -> np.ndarray:
     """Return the symmetric square root, rounding errors below zero left out."""
     values, vectors = np.linalg.eigh(0.5 * (covariance + covariance.T))
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T

@@ -73,7 +73,15 @@ class PathAverages:
     response: np.ndarray
 
 
-def draw_paths(prior_u: Prior, r: int, k: int, n_steps: int, n_paths: int, sampling, rng) -> Paths:
+def draw_paths(
+    prior_u: Prior,
+    r: int,
+    k: int,
+    n_steps: int,
+    n_paths: int,
+    sampling: str,
+    rng: np.random.Generator,
+) -> Paths:
     """Draw the random inputs of all paths: scrambled Sobol points, or independent numbers.
 
     The Sobol dimensions are ordered in time, the latent variables first.
@@ -101,7 +109,15 @@ def ungrouped(groups: np.ndarray) -> np.ndarray:
     return groups.swapaxes(1, 2).reshape(-1, groups.shape[1])
 
 
-def advance_paths(paths: Paths, t: int, drift, factor, R, weight, hidden: Prior) -> PathAverages:
+def advance_paths(
+    paths: Paths,
+    t: int,
+    drift: np.ndarray,
+    factor: np.ndarray,
+    R: np.ndarray,
+    weight: np.ndarray,
+    hidden: Prior,
+) -> PathAverages:
     r"""Move every path to time $t$ and average.
 
     Parameters
@@ -143,7 +159,9 @@ def advance_paths(paths: Paths, t: int, drift, factor, R, weight, hidden: Prior)
     )
 
 
-def negative_phase(field, Q, hidden: Prior, cycles: int, rng) -> tuple[np.ndarray, np.ndarray]:
+def negative_phase(
+    field: np.ndarray, Q: np.ndarray, hidden: Prior, cycles: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Follow Gibbs chains from the fields of the data, in $k$ dimensions (ours).
 
     A cycle draws $s\sim P(h|f)$ and then $f=Qs+N(0,Q)$, the fields of visible units drawn given
@@ -178,7 +196,7 @@ def negative_phase(field, Q, hidden: Prior, cycles: int, rng) -> tuple[np.ndarra
         return (s.T @ mean) / len(s) + np.diag(slope.mean(axis=0)), mean.T @ mean / len(s)
     states, log_weights = joint_states(hidden, k)
 
-    def law_of_states(fields):
+    def law_of_states(fields: np.ndarray) -> np.ndarray:
         return np.exp(fields @ states.T + log_weights - eta1(fields, hidden)[..., None])
 
     points = qmc.Sobol(k, rng=rng).random(CHAIN_POINTS)

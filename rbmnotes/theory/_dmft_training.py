@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, finite_real, not_negative, positive_integer
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, check_prior
@@ -35,7 +36,15 @@ class Training:
 
 
 def checked_training(
-    model, M0, Q0, learning_rate, n_iter, hidden, method, cycles, batch_fraction
+    model: SpikedModel,
+    M0: ArrayLike,
+    Q0: ArrayLike,
+    learning_rate: float,
+    n_iter: int,
+    hidden: Prior,
+    method: str,
+    cycles: int,
+    batch_fraction: float,
 ) -> Training:
     """Check the arguments that say what is trained."""
     if not isinstance(model, SpikedModel):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import number_or_vector, positive_integer
 from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
@@ -34,7 +35,9 @@ class BayesStateEvolution(Frozen):
         return np.sqrt(self.m_w)
 
 
-def bayes_state_evolution(model: SpikedModel, m0, n_iter: int = 20) -> BayesStateEvolution:
+def bayes_state_evolution(
+    model: SpikedModel, m0: ArrayLike, n_iter: int = 20
+) -> BayesStateEvolution:
     r"""Predict every iteration of :func:`rbmnotes.bayes_amp`.
 
     $m_u=F_u(\lambda^2m_w)$, then $m_w=F_w(\alpha\lambda^2m_u)$, where $F(\gamma)$ is the overlap of
@@ -107,6 +110,6 @@ def bayes_log_evidence(
     return mutual_potential(alpha, snr, m_u, m_w, prior_u, prior_w)
 
 
-def _overlap(gamma, prior):
+def _overlap(gamma: float, prior: Prior) -> float:
     """Overlap of the posterior mean with the truth, which rounding must not make negative."""
     return max(posterior_overlap(gamma, prior), 0.0)

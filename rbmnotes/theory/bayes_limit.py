@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import brentq
 
@@ -54,7 +56,7 @@ def bayes_overlap(
     check_precision(check_standardised(prior_u, "prior_u"), snr**2, "snr")
     check_precision(check_standardised(prior_w, "prior_w"), alpha * snr**2, "snr")
 
-    def potential(solution):
+    def potential(solution: tuple[float, float]) -> float:
         return mutual_potential(alpha, snr, *solution, prior_u, prior_w)
 
     solutions = [_bayes_fixed_point(alpha, snr, prior_u, prior_w, m) for m in (1.0, 1e-4)]
@@ -88,11 +90,13 @@ def mutual_potential(
     return gain_u + gain_w - 0.5 * alpha * snr**2 * m_u * m_w
 
 
-def _bayes_fixed_point(alpha, snr, prior_u, prior_w, m_w):
+def _bayes_fixed_point(
+    alpha: float, snr: float, prior_u: Prior, prior_w: Prior, m_w: float
+) -> tuple[float, float]:
     """Follow the recursion from a start; where it creeps, find the root that it creeps to."""
     zero = 1e-3 if alpha * snr**4 <= 1.0 else 1e-8  # attracted to it, slowly so at the threshold
 
-    def overlaps(m_w):
+    def overlaps(m_w: float) -> tuple[float, float]:
         m_u = posterior_overlap(snr**2 * m_w, prior_u)
         return m_u, posterior_overlap(alpha * snr**2 * m_u, prior_w)
 
@@ -134,6 +138,7 @@ def posterior_overlap(gamma: float, prior: Prior) -> float:
     """
     if isinstance(prior, Gaussian):
         return float(gamma / (1.0 + gamma))
+    assert isinstance(prior, Discrete)
     if _is_resolved(gamma, prior):
         return prior.moment(2)
     average = _average_over_channel(
@@ -142,29 +147,32 @@ def posterior_overlap(gamma: float, prior: Prior) -> float:
     return min(max(average, 0.0), prior.moment(2))  # but for round-off
 
 
-def _channel_information(gamma, prior):
+def _channel_information(gamma: float, prior: Prior) -> float:
     r"""Return $\psi(\gamma)=E\log\int dP(x')\,e^{yx'-\gamma x'^2/2}$."""
     if isinstance(prior, Gaussian):
         return float(0.5 * (gamma - np.log1p(gamma)))
+    assert isinstance(prior, Discrete)
     support, log_weights = np.array(prior.support), np.log(prior.probabilities)
     if _is_resolved(gamma, prior):
         return float(prior.probabilities @ (0.5 * gamma * support**2 + log_weights))
 
-    def log_normalisation(_, field):
+    def log_normalisation(_: float, field: np.ndarray) -> np.ndarray:
         terms = log_weights + field[:, None] * support - 0.5 * gamma * support**2
         return np.logaddexp.reduce(terms, axis=1)
 
     return _average_over_channel(gamma, prior, log_normalisation)
 
 
-def _is_resolved(gamma, prior: Discrete):
+def _is_resolved(gamma: float, prior: Discrete) -> bool:
     """Whether the channel tells all points of a law apart, up to a probability of 1e-22."""
     points = np.array(prior.support)
     discrete = not isinstance(prior, Continuous)
     return discrete and gamma * np.diff(points).min(initial=np.inf) ** 2 > SEPARATE**2
 
 
-def _average_over_channel(gamma, prior: Discrete, function):
+def _average_over_channel(
+    gamma: float, prior: Discrete, function: Callable[[float, np.ndarray], np.ndarray]
+) -> float:
     r"""Average ``function(x, y)`` over $x$ and $y$ by the trapezoidal rule.
 
     The posterior is analytic in a strip around the real axis, of half width $\pi/\sqrt\gamma$

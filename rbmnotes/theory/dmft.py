@@ -32,6 +32,7 @@ from scipy.linalg import solve_triangular
 from scipy.stats import qmc
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import (
     positive_integer,
     random_generator,
@@ -40,7 +41,14 @@ from rbmnotes._validation import (
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher
 from rbmnotes.model.spiked import SpikedModel
-from rbmnotes.theory._dmft_paths import LANES, advance_paths, draw_paths, negative_phase, ungrouped
+from rbmnotes.theory._dmft_paths import (
+    LANES,
+    PathAverages,
+    advance_paths,
+    draw_paths,
+    negative_phase,
+    ungrouped,
+)
 from rbmnotes.theory._dmft_training import Training, checked_training
 
 JITTER = 1e-10
@@ -100,12 +108,12 @@ class DMFT(Frozen):
 
 def dmft(
     model: SpikedModel,
-    M0,
-    Q0,
+    M0: ArrayLike,
+    Q0: ArrayLike,
     learning_rate: float,
     n_iter: int,
     n_paths: int = 2**13,
-    rng=None,
+    rng: Seed = None,
     hidden: Prior = Rademacher(),
     method: str = "gd",
     cycles: int = 1,
@@ -208,7 +216,7 @@ class _Solve:
     message: str
 
 
-def _combine(solves):
+def _combine(solves: list[_Solve]) -> DMFT:
     """Means and standard errors, up to the time that every solve has reached."""
     length = min(len(solve.loss) for solve in solves)
     message = next(solve.message for solve in solves if len(solve.loss) == length)
@@ -225,7 +233,9 @@ def _combine(solves):
     return DMFT(**values, U=last.U, fields=fields, message=message)
 
 
-def _solve(training: Training, n_paths: int, sampling: str, keep: bool, rng) -> _Solve:
+def _solve(
+    training: Training, n_paths: int, sampling: str, keep: bool, rng: np.random.Generator
+) -> _Solve:
     """Run one forward pass with its own paths."""
     (r, k), steps = training.M0.shape, training.n_iter + 1
     hidden, beta = training.hidden, training.batch_fraction
@@ -247,7 +257,7 @@ def _solve(training: Training, n_paths: int, sampling: str, keep: bool, rng) -> 
         drift, row = M[t].T * training.snr, factor[t, :, : t + 1].swapaxes(0, 1)
         average = advance_paths(paths, t, drift, row, R[: t + 1, : t + 1], weight, hidden)
         loss[t] = training.alpha * (moments.eta2 - average.eta1)
-        if keep:
+        if fields is not None:
             fields[:, t] = average.field
         if t == training.n_iter:
             break
@@ -264,7 +274,7 @@ def _solve(training: Training, n_paths: int, sampling: str, keep: bool, rng) -> 
     return _Solve(M[cut], C[cut, cut], R[cut, cut], loss[cut], U, fields, message)
 
 
-def _extend_factor(factor, C, t):
+def _extend_factor(factor: np.ndarray, C: np.ndarray, t: int) -> None:
     """Fill in the rows of the Cholesky factor of $C$, (T + 1, k, T + 1, k), that belong to `t`."""
     k = C.shape[-1]
     row = C[t, :t].swapaxes(0, 1).reshape(k, t * k)
@@ -276,7 +286,16 @@ def _extend_factor(factor, C, t):
     factor[t, :, t] = np.linalg.cholesky(C[t, t] - row @ row.T + jitter)
 
 
-def _advance_weights(training: Training, t: int, M, C, R, average, second, square):
+def _advance_weights(
+    training: Training,
+    t: int,
+    M: np.ndarray,
+    C: np.ndarray,
+    R: np.ndarray,
+    average: PathAverages,
+    second: np.ndarray,
+    square: np.ndarray,
+) -> None:
     r"""Fill in time $t+1$ of $M$, $C$ and $R$.
 
     Parameters
@@ -296,7 +315,9 @@ def _advance_weights(training: Training, t: int, M, C, R, average, second, squar
     source = alpha * training.snr[:, None] * average.uf
     C_F, D = alpha * average.ff, alpha * average.response.swapaxes(1, 2)
 
-    def covariances(C_now, C_past, M_s, R_s):
+    def covariances(
+        C_now: np.ndarray, C_past: np.ndarray, M_s: np.ndarray, R_s: np.ndarray
+    ) -> np.ndarray:
         r"""$C(t+1,s)$ from $C(t,s)$, $C(\cdot,s)$, $M_s$ and $R(s,\cdot)$, for one or more $s$."""
         noise = np.einsum("uab,...ubc->...ac", C_F, R_s)
         memory = np.einsum("uba,u...bc->...ac", D, C_past)

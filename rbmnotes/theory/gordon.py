@@ -17,6 +17,8 @@ state evolution: that both agree is a test.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.optimize import brentq
 
@@ -137,7 +139,7 @@ def norm_bounds(sigma: float, alpha: float, hidden: Discrete = Rademacher()) -> 
     top, slope = sizes.max(), sigma / np.sqrt(alpha)
     beats_zero = ((slope + np.sqrt(slope**2 - 2.0 * np.log(p[sizes == top].sum()))) / top) ** 2
 
-    def excess(q):
+    def excess(q: float) -> float:
         return np.sqrt(q) * eta2_moments([[q]], hidden).second[0, 0] - top * slope
 
     high = 1.0
@@ -146,7 +148,9 @@ def norm_bounds(sigma: float, alpha: float, hidden: Discrete = Rademacher()) -> 
     return float(beats_zero), float(brentq(excess, 0.0, high, xtol=1e-14))
 
 
-def potential(state, alpha, snr, hidden, prior_u):
+def potential(
+    state: Iterable[float], alpha: float, snr: float, hidden: Prior, prior_u: Prior
+) -> float:
     """Return the potential at checked (m, q, tau, gamma)."""
     m, q, tau, gamma = state
     envelope = FieldLaw(snr * m, q, hidden, prior_u).averages(gamma / tau).envelope
@@ -154,7 +158,9 @@ def potential(state, alpha, snr, hidden, prior_u):
     return float(tau * (0.5 * gamma - np.sqrt(q - m * m)) + alpha * (envelope + penalty))
 
 
-def gradient(state, alpha, snr, hidden, prior_u):
+def gradient(
+    state: Iterable[float], alpha: float, snr: float, hidden: Prior, prior_u: Prior
+) -> np.ndarray:
     """Return its four derivatives at checked (m, q, tau, gamma)."""
     m, q, tau, gamma = state
     length = np.sqrt(q - m * m)
@@ -170,7 +176,9 @@ def gradient(state, alpha, snr, hidden, prior_u):
     )
 
 
-def check_problem(alpha, snr, hidden, prior_u):
+def check_problem(
+    alpha: float, snr: float, hidden: Prior, prior_u: Prior
+) -> tuple[float, float, Prior, Prior]:
     """Check and return what the potential depends on beside the state."""
     alpha, snr = sample_ratio(alpha), signal_strength(snr)
     response_bound(hidden)  # there is none for a unit that is constant
@@ -178,7 +186,9 @@ def check_problem(alpha, snr, hidden, prior_u):
     return alpha, snr, hidden, prior_u
 
 
-def check_state(m, q, tau, gamma, hidden):
+def check_state(
+    m: float, q: float, tau: float, gamma: float, hidden: Prior
+) -> tuple[float, float, float, float]:
     """Check and return a state: inside the domain of the potential."""
     m = finite_real(m, "m", at_least=-MAX_SIZE, at_most=MAX_SIZE)
     q, tau, gamma = (

@@ -6,8 +6,11 @@ only.
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 
+from rbmnotes._types import ArrayLike, Vector
 from rbmnotes._validation import (
     broadcast,
     not_negative,
@@ -18,7 +21,11 @@ from rbmnotes._validation import (
 )
 
 
-def bbp_snr(alpha):
+@overload
+def bbp_snr(alpha: float) -> float: ...
+@overload
+def bbp_snr(alpha: Vector) -> np.ndarray: ...
+def bbp_snr(alpha: ArrayLike) -> float | np.ndarray:
     r"""Return the threshold $\lambda_{BBP}=\alpha^{-1/4}$, at which $\alpha\lambda^4=1$ (eq. 22).
 
     Parameters
@@ -33,7 +40,13 @@ def bbp_snr(alpha):
     return number_or_array(positive(alpha, "alpha") ** -0.25)
 
 
-def pca_overlap(alpha, snr, of: str = "w"):
+@overload
+def pca_overlap(alpha: float, snr: float, of: str = ...) -> float: ...
+@overload
+def pca_overlap(alpha: Vector, snr: ArrayLike, of: str = ...) -> np.ndarray: ...
+@overload
+def pca_overlap(alpha: ArrayLike, snr: Vector, of: str = ...) -> np.ndarray: ...
+def pca_overlap(alpha: ArrayLike, snr: ArrayLike, of: str = "w") -> float | np.ndarray:
     r"""Return the limit of the cosine between a PCA vector and its signal.
 
     Squared, $\frac{\alpha\lambda^4-1}{\alpha\lambda^4+\lambda^2}$ for the signal $w$ and
@@ -68,7 +81,13 @@ def pca_overlap(alpha, snr, of: str = "w"):
     return number_or_array(np.sqrt(np.where(recovered, ratio, 0.0)))
 
 
-def outlier_eigenvalue(alpha, snr):
+@overload
+def outlier_eigenvalue(alpha: float, snr: float) -> float: ...
+@overload
+def outlier_eigenvalue(alpha: Vector, snr: ArrayLike) -> np.ndarray: ...
+@overload
+def outlier_eigenvalue(alpha: ArrayLike, snr: Vector) -> np.ndarray: ...
+def outlier_eigenvalue(alpha: ArrayLike, snr: ArrayLike) -> float | np.ndarray:
     r"""Return the limit of the eigenvalue of $X^\top X/d$ that belongs to a signal.
 
     $(1+\lambda^2)(\alpha+\lambda^{-2})$ above the BBP threshold, the edge of the noise
@@ -95,7 +114,11 @@ def outlier_eigenvalue(alpha, snr):
     return number_or_array((1.0 + strength) * (alpha + 1.0 / strength))
 
 
-def marchenko_pastur_density(x, alpha):
+@overload
+def marchenko_pastur_density(x: float, alpha: float) -> float: ...
+@overload
+def marchenko_pastur_density(x: Vector, alpha: float) -> np.ndarray: ...
+def marchenko_pastur_density(x: ArrayLike, alpha: float) -> float | np.ndarray:
     r"""Return the limiting density of the eigenvalues of $Z^\top Z/d$, $Z$ an $n\times d$ noise.
 
     For $\alpha<1$ a fraction $1-\alpha$ of the eigenvalues is zero, which the density leaves out.

@@ -101,46 +101,54 @@ class FieldLaw:
         density, _ = self._densities(z - V * g)
         return float((density * weights) @ (slope**2 / (1.0 - V * slope)))
 
-    def _densities(self, omega):
+    def _densities(self, omega: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Density of the field, and the density times the mean of U given the field."""
         variance = self.q
         if isinstance(self.prior_u, Gaussian):
             variance = self.q + self.signal**2
             density = np.exp(-0.5 * omega**2 / variance) / np.sqrt(2.0 * np.pi * variance)
             return density, density * omega * (self.signal / variance)
+        assert isinstance(self.prior_u, Discrete)
         u, p = np.array(self.prior_u.support), np.array(self.prior_u.probabilities)
         deviation = omega - self.signal * u[:, None]
         parts = np.exp(-0.5 * deviation**2 / variance) / np.sqrt(2.0 * np.pi * variance)
         return p @ parts, (p * u) @ parts
 
     @property
-    def _range(self):
+    def _range(self) -> tuple[float, float]:
         """Range of the field that holds all but 1e-18 of its law."""
         if isinstance(self.prior_u, Gaussian):
             reach = WIDTH * np.sqrt(self.q + self.signal**2)
             return -reach, reach
+        assert isinstance(self.prior_u, Discrete)
         ends = self.signal * self.prior_u.support[0], self.signal * self.prior_u.support[-1]
         reach = WIDTH * np.sqrt(self.q)
         return min(ends) - reach, max(ends) + reach
 
     @property
-    def _diameter(self):
-        return self.hidden.support[-1] - self.hidden.support[0]
+    def _points(self) -> Discrete:
+        """The hidden law; of Gaussian units every average is known without a grid."""
+        assert isinstance(self.hidden, Discrete)
+        return self.hidden
+
+    @property
+    def _diameter(self) -> float:
+        return self._points.support[-1] - self._points.support[0]
 
     @cached_property
-    def _grid(self):
+    def _grid(self) -> tuple[np.ndarray, ...]:
         """One grid for every response up to the bound."""
         return self._line_grid(0.4)
 
-    def _line_grid(self, resolution):
+    def _line_grid(self, resolution: float) -> tuple[np.ndarray, ...]:
         """Trapezoidal rule with steps below `resolution` over the diameter of the support.
 
         That diameter sets the distance of the poles of g from the real axis.
         """
         low, high = self._range
         bound = response_bound(self.hidden)
-        low += bound * min(self.hidden.support[0], 0.0)
-        high += bound * max(self.hidden.support[-1], 0.0)
+        low += bound * min(self._points.support[0], 0.0)
+        high += bound * max(self._points.support[-1], 0.0)
         resolution = min(resolution, 0.4)
         step = min(0.25 * np.sqrt(self.q), resolution / self._diameter)
         if high - low > MAX_UNIFORM * step:
@@ -148,21 +156,21 @@ class FieldLaw:
         z = np.linspace(low, high, int(np.ceil((high - low) / step)) + 1)
         return self._with_moments(z, np.full(len(z), z[1] - z[0]))
 
-    def _grid_with_jumps(self, V):
+    def _grid_with_jumps(self, V: float) -> tuple[np.ndarray, ...]:
         """Gauss-Legendre panels between the jumps of the proximal map."""
         low, high = self._range
-        low, high = low + V * self.hidden.support[0], high + V * self.hidden.support[-1]
-        ends = [low, *np.clip(proximal_jumps(V, self.hidden), low, high), high]
+        low, high = low + V * self._points.support[0], high + V * self._points.support[-1]
+        ends = [low, *np.clip(proximal_jumps(V, self._points), low, high), high]
         return self._with_moments(*self._panels(ends, 0.4))
 
-    def _panels(self, ends, resolution):
+    def _panels(self, ends: list[float], resolution: float) -> tuple[np.ndarray, np.ndarray]:
         """Nodes and weights of Gauss-Legendre panels in the intervals between pairs of ends.
 
         Where that would take very many, fine panels only where the moments still change.
         """
         coarse = 0.5 * np.sqrt(self.q)
         fine = min(coarse, 2.0 * resolution / self._diameter)
-        change = 2.0 * self.hidden.saturation
+        change = 2.0 * self._points.saturation
         nodes, weights = [], []
         for a, b in zip(ends[::2], ends[1::2], strict=True):
             many = b - a > MAX_UNIFORM * fine
@@ -181,7 +189,7 @@ class FieldLaw:
                 weights.append(np.tile(half * PANEL[1], len(edges) - 1))
         return np.concatenate(nodes), np.concatenate(weights)
 
-    def _with_moments(self, z, weights):
+    def _with_moments(self, z: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
         return z, weights, *tabulate(z, *law_arrays(self.hidden))
 
 
@@ -212,12 +220,12 @@ def proximal_jumps(V: float, hidden: Discrete) -> list[float]:
     graph = np.column_stack([z * diameter, curve * diameter**2])
     hull = np.sort(ConvexHull(graph).vertices)
 
-    def mismatch(pair):
+    def mismatch(pair: np.ndarray) -> tuple[float, float]:
         g, _, eta1 = tabulate(pair, *law)
         omega, F = pair - V * g, 0.5 * pair**2 - V * eta1
         return omega[1] - omega[0], F[1] - F[0] - omega[0] * (pair[1] - pair[0])
 
-    jumps = []
+    jumps: list[float] = []
     for i in np.nonzero(np.diff(hull) > 1)[0]:
         found = find_root(mismatch, z[hull[i : i + 2]], tol=1e-13).x
         jumps.extend(float(end) for end in found)

@@ -128,7 +128,7 @@ def global_optimum(
     )
 
 
-def _describe(V, beyond, size, replicon, unique):
+def _describe(V: float, beyond: bool, size: float, replicon: float, unique: bool) -> str:
     """Say in words which of the assumptions of Theorem 7 hold."""
     if not size < FLAT:
         return f"not converged: a derivative of the potential is {size:.2g}"
@@ -143,12 +143,12 @@ def _describe(V, beyond, size, replicon, unique):
     return message if unique else message + "; the lowest of several minima"
 
 
-def _sign_is_free(hidden, prior_u):
+def _sign_is_free(hidden: Prior, prior_u: Prior) -> bool:
     """Whether (m, q) and (-m, q) have the same potential: by z to -z, or by U to -U."""
     return hidden.is_symmetric or prior_u.is_symmetric
 
 
-def _scan(alpha, snr, hidden, prior_u):
+def _scan(alpha: float, snr: float, hidden: Prior, prior_u: Prior) -> list[np.ndarray]:
     """Descend from every start; return the states at the ends."""
     unit = 1.0 / np.sqrt(hidden.variance)
     along, across = unit * max(snr, 1.0) * np.array([0.3, 1.1]), unit * np.array([0.3, 1.0])
@@ -172,7 +172,9 @@ def _scan(alpha, snr, hidden, prior_u):
     return ends
 
 
-def _profile(point, alpha, snr, hidden, prior_u):
+def _profile(
+    point: np.ndarray, alpha: float, snr: float, hidden: Prior, prior_u: Prior
+) -> tuple[float, np.ndarray]:
     r"""Maximum of the potential over V, and its gradient with respect to $\theta$ and $r$."""
     theta, r = point
     m, q, gamma = r * np.cos(theta), r * r, r * np.sin(theta)
@@ -185,10 +187,10 @@ def _profile(point, alpha, snr, hidden, prior_u):
     return value, np.array([-by_m * gamma, by_m * np.cos(theta) + by_q * 2.0 * r])
 
 
-def inner_maximum(law, gamma, alpha):
+def inner_maximum(law: FieldLaw, gamma: float, alpha: float) -> float:
     r"""Solve $V\sqrt{\alpha E[g^2]}=\gamma$ for $V$."""
 
-    def excess(log_V):
+    def excess(log_V: float) -> float:
         return log_V + 0.5 * np.log(alpha * law.averages(np.exp(log_V)).gg) - np.log(gamma)
 
     bound = np.log(response_bound(law.hidden))
@@ -199,12 +201,15 @@ def inner_maximum(law, gamma, alpha):
     return float(np.exp(brentq(excess, start, other, xtol=1e-11)))
 
 
-def _polish(state, alpha, snr, hidden, prior_u):
+def _polish(
+    state: np.ndarray, alpha: float, snr: float, hidden: Prior, prior_u: Prior
+) -> np.ndarray:
     """Newton's method on the four stationarity conditions, kept if it stays near."""
 
-    def residual(state):
+    def residual(state: np.ndarray) -> np.ndarray:
         try:
-            check_state(*state, hidden)
+            m, q, tau, gamma = state
+            check_state(m, q, tau, gamma, hidden)
         except ValueError:
             return np.full(4, 1e3)
         return gradient(state, alpha, snr, hidden, prior_u)

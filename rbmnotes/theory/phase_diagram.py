@@ -7,6 +7,7 @@ falls below one, and where the response $V$ leaves the range of the theory.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import (
     RATIOS,
     broadcast,
@@ -25,7 +27,7 @@ from rbmnotes._validation import (
 from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher, check_standardised
-from rbmnotes.theory.solution_curve import LARGEST_SIGNAL, SolutionCurve
+from rbmnotes.theory.solution_curve import LARGEST_SIGNAL, CurvePoint, SolutionCurve
 
 POINTS = 25
 """Points at which the curve is traced before its crossings are solved for."""
@@ -81,7 +83,7 @@ class Branch(Frozen):
 
 
 def branches(
-    alpha, snr, hidden: Prior = Rademacher(), prior_u: Prior = Rademacher()
+    alpha: ArrayLike, snr: ArrayLike, hidden: Prior = Rademacher(), prior_u: Prior = Rademacher()
 ) -> tuple[Branch, ...]:
     r"""Return all stationary branches of state evolution with $V$ below its bound.
 
@@ -169,7 +171,7 @@ def replicon_threshold(
     if np.isnan(lowest):
         return np.nan
 
-    def margin(signal):
+    def margin(signal: float) -> float:
         return 1.0 / curve.replicon(curve.point(signal)) - 1.0
 
     if margin(lowest) >= 0.0:
@@ -224,7 +226,7 @@ def overlap_free_edge(hidden: Prior = Rademacher(), largest: float = 100.0) -> f
     """
     low, high = 0.01, finite_real(largest, "largest", above=0.01, at_most=RATIOS[1])
 
-    def in_range(alpha):
+    def in_range(alpha: float) -> bool:
         return SolutionCurve(alpha, hidden, Rademacher()).in_range(0.0)
 
     if in_range(low) or not in_range(high):
@@ -232,7 +234,7 @@ def overlap_free_edge(hidden: Prior = Rademacher(), largest: float = 100.0) -> f
     return brentq(lambda alpha: in_range(alpha) - 0.5, low, high, xtol=1e-9)
 
 
-def _crossings(curve, strengths):
+def _crossings(curve: SolutionCurve, strengths: np.ndarray) -> Iterator[tuple[str, CurvePoint]]:
     """Yield the branch's name and the point wherever the curve passes one of the strengths."""
     if curve.in_range(0.0):
         start = curve.point(0.0)
@@ -248,7 +250,7 @@ def _crossings(curve, strengths):
                 yield name if i >= last else "between", curve.crossing(snr, left, right)
 
 
-def _trace(curve, sign, largest):
+def _trace(curve: SolutionCurve, sign: float, largest: float) -> list[CurvePoint]:
     """Return points along the curve up to the largest strength, its turns among them."""
     lowest = curve.lowest_signal(sign)
     if np.isnan(lowest):
@@ -270,12 +272,12 @@ def _trace(curve, sign, largest):
     return points
 
 
-def _turns(points):
+def _turns(points: list[CurvePoint]) -> np.ndarray:
     """Return the places of the inner extrema of the strength."""
     return np.nonzero(np.diff(np.sign(np.diff([point.snr for point in points]))))[0] + 1
 
 
-def _describe(curve, point):
+def _describe(curve: SolutionCurve, point: CurvePoint) -> tuple[float, ...]:
     """Return the fields of a branch but its name, at one point."""
     snr, signal, q, V = point
     m = signal / snr if signal else 0.0
@@ -289,17 +291,19 @@ def _describe(curve, point):
     return curve.alpha, snr, m, q, V, overlap, loss, replicon, growth, alternation
 
 
-def _derivative_of_map(curve, snr, m, q, V):
+def _derivative_of_map(
+    curve: SolutionCurve, snr: float, m: float, q: float, V: float
+) -> np.ndarray:
     """Differentiate one iteration of state evolution with respect to (m, q, V), at a fixed point.
 
     The iteration is implicit, since the new V solves the multiplier step with the new q.
     """
 
-    def averages(state):
+    def averages(state: np.ndarray) -> np.ndarray:
         m, q, V = state
         return np.array(curve.law(snr * m, q).averages(V)[:3])
 
-    def second(q):
+    def second(q: float) -> float:
         return eta2_moments([[q]], curve.hidden).second[0, 0]
 
     state, widths = np.array([m, q, V]), 1e-5 * np.array([np.sqrt(q), q, V])

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
 from rbmnotes._compile import njit
+from rbmnotes._types import Seed
 from rbmnotes.model.continuous import Continuous, check_fields
 from rbmnotes.model.multiplier import square_root
-from rbmnotes.model.priors import Gaussian, Prior
+from rbmnotes.model.priors import Discrete, Gaussian, Prior
 from rbmnotes.model.proximal import proximal_map, response_bound
 from rbmnotes.model.tilted import law_arrays, tilted_log_mgf, tilted_moments
 
@@ -65,7 +67,15 @@ class FieldAverages:
     error: float
 
 
-def field_averages(M, Q, V, snr, prior_u: Prior, hidden: Prior, rng=0) -> FieldAverages:
+def field_averages(
+    M: np.ndarray,
+    Q: np.ndarray,
+    V: np.ndarray,
+    snr: np.ndarray,
+    prior_u: Prior,
+    hidden: Prior,
+    rng: Seed = 0,
+) -> FieldAverages:
     """Average over the fields of the sample side (paper eqs. 19, 58-60).
 
     Parameters
@@ -99,20 +109,22 @@ def field_averages(M, Q, V, snr, prior_u: Prior, hidden: Prior, rng=0) -> FieldA
         ug = slope.T @ average.pop("omega_g")
         average.pop("g")
         return FieldAverages(ug=ug, error=0.0, **average)
+    assert isinstance(prior_u, Discrete)
     if len(prior_u.support) ** len(snr) * POINTS_ONE ** len(Q) > MAX_WORK:
         raise ValueError(
             f"model has too many states of its {len(snr)} latent variables to average over; "
             f"prior_u is {prior_u!r}"
         )
     one = list(zip(prior_u.support, prior_u.probabilities, strict=True))
-    ug, total = np.zeros(M.shape), None
+    ug = np.zeros(M.shape)
+    total: dict[str, Any] = {}
     for state in product(one, repeat=len(snr)):
         u = np.array([value for value, _ in state])
         weight = float(np.prod([probability for _, probability in state]))
         part = _grid_averages([(weight, mean_of_u @ u)], Q, V, hidden)
         part.pop("omega_g")
         ug += np.outer(u, part.pop("g"))
-        total = part if total is None else {key: total[key] + part[key] for key in part}
+        total = {key: total[key] + part[key] for key in part} if total else part
     return FieldAverages(ug=ug, error=0.0, **total)
 
 
@@ -159,12 +171,13 @@ def line_averages(mean: float, variance: float, V: float, hidden: Prior) -> np.n
     return out
 
 
-def line_grid(mean, variance, V, hidden):
+def line_grid(mean: float, variance: float, V: float, hidden: Prior) -> tuple[float, float, int]:
     """Range of z that holds the law of the field, and a number of points that resolves it."""
     reach = WIDTH * np.sqrt(variance)
     if isinstance(hidden, Gaussian):
         low, high = (mean - reach) / (1.0 - V), (mean + reach) / (1.0 - V)
         return low, high, POINTS_ONE
+    assert isinstance(hidden, Discrete)
     low, high = mean - reach + V * hidden.support[0], mean + reach + V * hidden.support[-1]
     diameter = hidden.support[-1] - hidden.support[0]
     # near the bound 1 / (1 - V eta1'') has a peak as wide as the root of the distance to it
@@ -177,7 +190,7 @@ def line_grid(mean, variance, V, hidden):
     return low, high, max(POINTS_ONE, int(count))
 
 
-def _meets_peak(mean, variance, V, hidden):
+def _meets_peak(mean: float, variance: float, V: float, hidden: Discrete) -> bool:
     r"""Whether the field comes near where $\eta_1''$ is large, with more than 1e-16 of its law."""
     if abs(mean) < 8.5 * np.sqrt(variance) or isinstance(hidden, Continuous):
         return True
@@ -186,7 +199,9 @@ def _meets_peak(mean, variance, V, hidden):
     return abs(mean) < 8.5 * np.sqrt(variance) + place + shift
 
 
-def _grid_averages(components, covariance, V, hidden):
+def _grid_averages(
+    components: list[tuple[float, np.ndarray]], covariance: np.ndarray, V: np.ndarray, hidden: Prior
+) -> dict[str, Any]:
     """Averages over a Gaussian mixture of one covariance, for one or two units."""
     k = len(covariance)
     keys = {"g": k, "gg": (k, k), "derivative": (k, k), "omega_g": (k, k)}
@@ -207,7 +222,9 @@ def _grid_averages(components, covariance, V, hidden):
     return total
 
 
-def _plane_averages(weight, mean, covariance, V, hidden):
+def _plane_averages(
+    weight: float, mean: np.ndarray, covariance: np.ndarray, V: np.ndarray, hidden: Prior
+) -> tuple[dict[str, np.ndarray], float, float]:
     """Two units: a product grid in z, wide enough for every coupling through V."""
     axes = []
     for a in range(2):
@@ -217,6 +234,7 @@ def _plane_averages(weight, mean, covariance, V, hidden):
             size = (np.abs(mean).max() + WIDTH * np.sqrt(covariance.diagonal().max())) / shrink
             low, high = -size, size
         else:
+            assert isinstance(hidden, Discrete)
             ends = np.outer(V[a], (hidden.support[0], hidden.support[-1]))
             low = mean[a] - reach + ends.min(axis=1).sum()
             high = mean[a] + reach + ends.max(axis=1).sum()
@@ -258,7 +276,9 @@ def _plane_averages(weight, mean, covariance, V, hidden):
     return part, eta1, float(np.sum(density * squared))
 
 
-def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
+def _sobol_averages(
+    mean_of_u: np.ndarray, Q: np.ndarray, V: np.ndarray, prior_u: Prior, hidden: Prior, rng: Seed
+) -> FieldAverages:
     """Any number of units: independent scramblings of Sobol points, and their spread."""
     k, r = mean_of_u.shape
     root = square_root(Q, "Q")
@@ -279,6 +299,9 @@ def _sobol_averages(mean_of_u, Q, V, prior_u, hidden, rng):
                 np.mean(np.sum(point.derivative**2, axis=(1, 2))),
             )
         )
-    means = [np.mean(entry, axis=0) for entry in zip(*results, strict=True)]
+    ug, gg, derivative, eta1, squared = (
+        np.mean(entry, axis=0) for entry in zip(*results, strict=True)
+    )
     spreads = [np.std(entry, axis=0, ddof=1).max() for entry in zip(*results, strict=True)]
-    return FieldAverages(*means, error=float(max(spreads[:3]) / np.sqrt(SCRAMBLINGS)))
+    error = float(max(spreads[:3]) / np.sqrt(SCRAMBLINGS))
+    return FieldAverages(ug, gg, derivative, eta1, squared, error)

@@ -24,7 +24,7 @@ from scipy.optimize import root as find_root
 
 from rbmnotes._validation import sample_ratio
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Gaussian, Prior, check_standardised
+from rbmnotes.model.priors import Discrete, Gaussian, Prior, check_standardised
 from rbmnotes.model.proximal import response_bound
 from rbmnotes.theory.moreau import FieldLaw
 
@@ -63,7 +63,7 @@ class SolutionCurve:
     hidden: Prior
     prior_u: Prior
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", sample_ratio(self.alpha))
         response_bound(self.hidden)  # there is none for a unit that is constant
         check_standardised(self.prior_u, "prior_u")
@@ -80,7 +80,7 @@ class SolutionCurve:
         """Return the state at `signal`; the one at the bound of V if there is none in range."""
         high = np.log(self._largest_norm(signal))
 
-        def excess(log_q):
+        def excess(log_q: float) -> float:
             q = np.exp(log_q)
             return self._response_excess(self.law(signal, q), self._response(signal, q))
 
@@ -117,7 +117,7 @@ class SolutionCurve:
         Newton's method on all three equations; bisection along the curve if it leaves the bracket.
         """
 
-        def residual(unknown):
+        def residual(unknown: np.ndarray) -> tuple[float, float, float]:
             signal, (q, V) = unknown[0], np.exp(unknown[1:])
             law = self.law(signal, q)
             growth = snr**2 * self.alpha * V * law.averages(V).ug / signal
@@ -132,34 +132,35 @@ class SolutionCurve:
         return self.point(signal)._replace(snr=snr)
 
     @property
-    def _largest_response(self):
+    def _largest_response(self) -> float:
         bound = response_bound(self.hidden)
         return bound - 1e-9 if isinstance(self.hidden, Gaussian) else bound
 
-    def _norm_excess(self, law, V):
+    def _norm_excess(self, law: FieldLaw, V: float) -> float:
         """Left minus right side of the equation for q, relative to q."""
         average = law.averages(V)
         return 1.0 - self.alpha * V * (law.signal * average.ug + V * average.gg) / law.q
 
-    def _response_excess(self, law, V):
+    def _response_excess(self, law: FieldLaw, V: float) -> float:
         """Left minus right side of the equation for V, over alpha."""
         second = eta2_moments([[law.q]], self.hidden).second[0, 0]
         return 1.0 / (self.alpha * V) + law.averages(V).derivative - second
 
-    def _response(self, signal, q):
+    def _response(self, signal: float, q: float) -> float:
         """Solve the equation for q for V."""
         law, top = self.law(signal, q), self._largest_response
         if self._norm_excess(law, top) >= 0.0:
             return top
         return brentq(lambda V: self._norm_excess(law, V), 1e-9 * top, top, xtol=1e-14)
 
-    def _largest_norm(self, signal):
+    def _largest_norm(self, signal: float) -> float:
         """Solve the equation for q for the q at which V is at its bound; NaN if q = 0 alone is."""
         if isinstance(self.hidden, Gaussian):  # its averages are infinite there, and q < 1
             return 1.0 - 1e-9
+        assert isinstance(self.hidden, Discrete)
         top = self._largest_response
 
-        def excess(log_q):
+        def excess(log_q: float) -> float:
             return self._norm_excess(self.law(signal, np.exp(log_q)), top)
 
         size = top * max(abs(point) for point in self.hidden.support)
@@ -171,7 +172,7 @@ class SolutionCurve:
                 return np.nan
         return float(np.exp(brentq(excess, low, high, xtol=1e-13)))
 
-    def _excess_at_end(self, signal):
+    def _excess_at_end(self, signal: float) -> float:
         """Excess of the equation for V at the largest q; negative where a root lies below."""
         q = self._largest_norm(signal)
         if np.isnan(q):

@@ -2,12 +2,14 @@ r"""State evolution of AMP-RBM and its fixed point (paper eqs. 19-22, 58-61, 75-
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import root as find_root
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike, Seed
 from rbmnotes._validation import (
     finite_array,
     finite_real,
@@ -20,13 +22,13 @@ from rbmnotes._validation import (
 )
 from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.hidden_sum import check_states, hidden_moments
-from rbmnotes.model.multiplier import CAP, multiplier_step
+from rbmnotes.model.multiplier import CAP, MultiplierStep, multiplier_step
 from rbmnotes.model.objective import eta2
 from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior, check_standardised
 from rbmnotes.model.proximal import check_response, response_bound
 from rbmnotes.model.spiked import SpikedModel
 from rbmnotes.theory._damped_evolution import DampedIterates
-from rbmnotes.theory.quadrature import field_averages
+from rbmnotes.theory.quadrature import FieldAverages, field_averages
 
 LARGEST_START = 1e20
 """Size of a start of the recursion for one unit."""
@@ -60,12 +62,12 @@ class StateEvolution(Frozen):
 
 def state_evolution(
     model: SpikedModel,
-    M0,
-    Q0,
-    V0=None,
+    M0: ArrayLike,
+    Q0: ArrayLike,
+    V0: ArrayLike | None = None,
     n_iter: int = 20,
     hidden: Prior = Rademacher(),
-    rng=0,
+    rng: Seed = 0,
     damping: float = 0.0,
 ) -> StateEvolution:
     r"""Predict every iteration of :func:`rbmnotes.amp_rbm` (Theorem 3, paper eqs. 19 and 58-60).
@@ -141,7 +143,8 @@ def state_evolution(
             M, Q = weighted @ V, 0.5 * (Q + Q.T)
         path.append((M, Q, V))
         error = max(error, average.error, iterates.error)
-    return StateEvolution(*map(np.array, zip(*path, strict=True)), error=error, message=message)
+    M, Q, V = map(np.array, zip(*path, strict=True))
+    return StateEvolution(M, Q, V, error, message)
 
 
 @dataclass(frozen=True)
@@ -227,13 +230,13 @@ def fixed_point(
     max_iter = positive_integer(max_iter, "max_iter")
     strengths = np.array([snr])
 
-    def averages(state):
+    def averages(state: np.ndarray) -> FieldAverages:
         m, q, V = state
         return field_averages(
             np.array([[m]]), np.array([[q]]), np.array([[V]]), strengths, prior_u, hidden
         )
 
-    def iterate(state):
+    def iterate(state: np.ndarray) -> tuple[np.ndarray, MultiplierStep]:
         """Return the next state, with the cap on V, and the multiplier step."""
         average = averages(state)
         slope = alpha * snr * average.ug[0, 0]
@@ -242,7 +245,7 @@ def fixed_point(
         V = step.V[0, 0]
         return np.array([slope * V, B * V * V, V]), step
 
-    def residual(state):
+    def residual(state: np.ndarray) -> np.ndarray:
         """Return how far the three equations, which know no cap, are from holding."""
         m, q, V = state
         average = averages(state)
@@ -271,7 +274,7 @@ def fixed_point(
     return _describe(alpha, state, averages(state), residual(state), hidden)
 
 
-def _first_state(alpha, snr, hidden, start):
+def _first_state(alpha: float, snr: float, hidden: Prior, start: float | None) -> np.ndarray:
     """Return the (m, q, V) at which the recursion starts; Gaussian units need q below one."""
     m = max(snr, 0.5)
     if start is not None:
@@ -285,7 +288,9 @@ def _first_state(alpha, snr, hidden, start):
     return np.array([m, 0.5 * (1.0 + m * m), V])
 
 
-def _polish(residual, state, hidden):
+def _polish(
+    residual: Callable[[np.ndarray], np.ndarray], state: np.ndarray, hidden: Prior
+) -> np.ndarray:
     r"""Newton's method from a state near the end; the state itself if it does not end near.
 
     In $(m,\log q,\sqrt{1-V/\text{bound}})$, since the averages have a root singularity at the
@@ -293,13 +298,13 @@ def _polish(residual, state, hidden):
     """
     bound, largest = response_bound(hidden), 1.0 if isinstance(hidden, Gaussian) else np.inf
 
-    def inside(x):
+    def inside(x: np.ndarray) -> np.ndarray:
         return np.array([x[0], np.exp(x[1]), bound * (1.0 - x[2] ** 2)])
 
     m, q, V = state
     start = np.array([m, np.log(q), np.sqrt(1.0 - V / bound)])
 
-    def equations(x):
+    def equations(x: np.ndarray) -> np.ndarray:
         near = np.max(np.abs(x - start)) < 1.0 + abs(m)
         usable = near and np.exp(x[1]) < largest and 0.0 < x[2] ** 2 < 1.0
         return residual(inside(x)) if usable else np.full(3, 1e3)
@@ -310,12 +315,14 @@ def _polish(residual, state, hidden):
     return end if near and np.max(np.abs(found.fun)) < 1e-11 * _round_off(state) else state
 
 
-def _round_off(state):
+def _round_off(state: np.ndarray) -> float:
     """Return the factor by which round-off in a state exceeds that of numbers up to thirty."""
     return max(1.0, np.abs(state).max() / 30.0)
 
 
-def _describe(alpha, state, average, residual, hidden) -> FixedPoint:
+def _describe(
+    alpha: float, state: np.ndarray, average: FieldAverages, residual: np.ndarray, hidden: Prior
+) -> FixedPoint:
     """Measure a state and say in words what it is."""
     m, q, V = map(float, state)
     solved = bool(np.max(np.abs(residual)) < 1e-10 * _round_off(state))

@@ -155,7 +155,15 @@ def covariance_map(
     return point.m**2 + alpha * point.V**2 * average
 
 
-def _mean_square(signal, q, change, response, factors, prior_u, hidden):
+def _mean_square(
+    signal: np.ndarray,
+    q: np.ndarray,
+    change: float,
+    response: np.ndarray,
+    factors: np.ndarray,
+    prior_u: Discrete,
+    hidden: Prior,
+) -> float:
     r"""Return $E[(b\,g(\omega')-a\,g(\omega))^2]$ for two correlated fields, `factors` $=(a,b)$."""
     old, new = np.sqrt(q)
     slope = 0.5 * (q[0] + q[1] - change) / old  # of the new field on the old one's unit normal
@@ -174,7 +182,7 @@ def _mean_square(signal, q, change, response, factors, prior_u, hidden):
     return total
 
 
-def _normal_grid(step):
+def _normal_grid(step: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of the trapezoidal rule for a standard normal variable."""
     nodes = np.arange(-int(np.ceil(REACH / step)), int(np.ceil(REACH / step)) + 1) * step
     return nodes, step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import (
     finite_array,
     positive_integer,
@@ -16,7 +17,7 @@ from rbmnotes._validation import (
 from rbmnotes.model.continuous import check_precision
 from rbmnotes.model.joint_states import joint_states
 from rbmnotes.model.posterior import check_row_states, row_posteriors
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_standardised
+from rbmnotes.model.priors import Discrete, Gaussian, Prior, Rademacher, check_standardised
 
 REACH = 7.0
 """Standard deviations of the noise beyond which nothing is summed."""
@@ -48,8 +49,8 @@ class BayesPairEvolution(Frozen):
 def bayes_pair_evolution(
     alpha: float,
     snr: float,
-    M,
-    Q,
+    M: ArrayLike,
+    Q: ArrayLike,
     n_iter: int,
     prior_u: Prior = Rademacher(),
     prior_w: Prior = Rademacher(),
@@ -123,7 +124,7 @@ class BayesStageEvolution(Frozen):
 def bayes_stage_evolution(
     alpha: float,
     snr: float,
-    M,
+    M: ArrayLike,
     q: float,
     n_iter: int,
     prior_u: Prior = Rademacher(),
@@ -174,7 +175,7 @@ def bayes_stage_evolution(
     return BayesStageEvolution(np.array(overlaps), np.array(norms))
 
 
-def _line(prior, deviation, copies):
+def _line(prior: Discrete, deviation: float, copies: int) -> np.ndarray:
     """Return equidistant standard normal noise for the trapezoidal rule, the largest deviation.
 
     The posterior mean is analytic in a strip of half width pi over the deviation times the
@@ -192,11 +193,14 @@ def _line(prior, deviation, copies):
     return np.arange(-REACH, REACH + step, step)
 
 
-def _single_overlaps(signal, precision, prior):
+def _single_overlaps(
+    signal: np.ndarray, precision: float, prior: Prior
+) -> tuple[np.ndarray, float]:
     """Return M and q of the posterior mean of one entry, when others are seen with it."""
     if isinstance(prior, Gaussian):
         shrink = 1.0 / (1.0 + precision)
         return signal * shrink, shrink**2 * (signal @ signal + precision)
+    assert isinstance(prior, Discrete)
     line = _line(prior, np.sqrt(precision), copies=1)
     check_precision(prior, precision, "snr")
     weights = np.exp(-0.5 * line**2)
@@ -209,11 +213,14 @@ def _single_overlaps(signal, precision, prior):
     return M, float(probabilities @ (estimate**2 @ weights))
 
 
-def _posterior_overlaps(signal, precision, prior):
+def _posterior_overlaps(
+    signal: np.ndarray, precision: np.ndarray, prior: Prior
+) -> tuple[np.ndarray, np.ndarray]:
     """Return M and Q of the posterior means in a channel with these overlaps, times its gain."""
     if isinstance(prior, Gaussian):
         shrink = np.linalg.inv(np.eye(2) + precision)
         return signal @ shrink, shrink @ (signal.T @ signal + precision) @ shrink
+    assert isinstance(prior, Discrete)
     values, vectors = np.linalg.eigh(precision)
     root = np.sqrt(np.maximum(values, 0.0))
     line = _line(prior, root[-1], copies=2)

@@ -52,6 +52,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root as find_root
 
+from rbmnotes._types import Vector
 from rbmnotes._validation import (
     finite_real,
     not_negative,
@@ -114,7 +115,9 @@ class ContrastivePoint:
     message: str
 
 
-def negative_moments(law, q: float, hidden: Discrete, cycles: int, persistent: bool = False):
+def negative_moments(
+    law: np.ndarray, q: float, hidden: Discrete, cycles: int, persistent: bool = False
+) -> tuple[float, float]:
     r"""Return $\Gamma/\alpha$ and $\Xi/\alpha$ of the negative phase of one unit.
 
     Parameters
@@ -145,7 +148,9 @@ def negative_moments(law, q: float, hidden: Discrete, cycles: int, persistent: b
     return float(law @ per_state), float(law @ (mean**2 @ NORMAL))
 
 
-def _tilted_law(hidden, z, extra=0.0):
+def _tilted_law(
+    hidden: Discrete, z: float | np.ndarray, extra: float | np.ndarray = 0.0
+) -> np.ndarray:
     """Probabilities of the support, on the last axis, in a field and with extra log weights."""
     terms = np.log(hidden.probabilities) + np.multiply.outer(z, hidden.support) + extra
     terms = np.exp(terms - terms.max(axis=-1, keepdims=True))
@@ -198,13 +203,15 @@ def contrastive_fixed_point(
         if not isinstance(prior, Discrete):
             raise ValueError(f"{name} must have a finite support; got {prior!r}")
     check_standardised(prior_u, "prior_u")
+    assert isinstance(hidden, Discrete)
+    assert isinstance(prior_u, Discrete)
     likelihood = fixed_point(alpha, snr, hidden, prior_u)
     if not likelihood.converged:
         return _not_found(f"the likelihood has no such fixed point: {likelihood.message}")
     if (1.0 - CLOSEST) * response_bound(hidden) < likelihood.V:
         return _not_found(f"the response of the likelihood, {likelihood.V:.6g}, is at its bound")
 
-    def follow(state):
+    def follow(state: Vector) -> tuple[np.ndarray, float, float]:
         m, q0, V, T, fast = state
         average = _field_averages(snr * m, q0, V, T, fast, hidden, prior_u)
         q = q0 + T * (V + fast)
@@ -216,7 +223,7 @@ def contrastive_fixed_point(
         next_state = np.array((m_next, q0_next, V_next, 0.5 * rate * alpha * square, fastest))
         return next_state, penalty, alpha * square
 
-    def residual(state):
+    def residual(state: np.ndarray) -> np.ndarray:
         if not (state[1] > 0 and 0 < state[2] < response_bound(hidden) and min(state[3:]) >= 0):
             return np.full(5, 1e3)
         return follow(state)[0] - state
@@ -250,8 +257,11 @@ def contrastive_fixed_point(
     )
 
 
-def _not_found(message):
-    return ContrastivePoint(*[np.nan] * 9, False, message)
+def _not_found(message: str) -> ContrastivePoint:
+    m = q = V = overlap = penalty = second = noise = temperature = fast = np.nan
+    return ContrastivePoint(
+        m, q, V, overlap, penalty, second, noise, temperature, fast, False, message
+    )
 
 
 @dataclass(frozen=True)
@@ -265,7 +275,9 @@ class _FieldAverages:
     law: np.ndarray
 
 
-def _field_averages(drift, q0, V, T, fast, hidden, prior_u) -> _FieldAverages:
+def _field_averages(
+    drift: float, q0: float, V: float, T: float, fast: float, hidden: Discrete, prior_u: Discrete
+) -> _FieldAverages:
     """Average over the samples, on a grid of the most likely field of each."""
     totals, law = np.zeros(4), np.zeros(len(hidden.support))
     for u, weight in zip(prior_u.support, prior_u.probabilities, strict=True):
@@ -290,4 +302,5 @@ def _field_averages(drift, q0, V, T, fast, hidden, prior_u) -> _FieldAverages:
         damping = curvature / (1.0 + fast * curvature)
         totals += np.array([u * g, g * g, slope, damping]) @ measure
         law += measure @ states
-    return _FieldAverages(*totals, law)
+    ug, gg, slope, damping = totals
+    return _FieldAverages(ug, gg, slope, damping, law)

@@ -25,7 +25,7 @@ from rbmnotes._validation import finite_real, not_negative
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_prior, check_standardised
 from rbmnotes.model.proximal import response_bound
-from rbmnotes.theory.state_evolution import fixed_point
+from rbmnotes.theory.state_evolution import FixedPoint, fixed_point
 
 REACH = 9.0
 """Half width of the grid of z, in standard deviations of the field."""
@@ -92,20 +92,22 @@ def lowest_curvature(
         if not isinstance(check_prior(prior, name), Discrete):
             raise ValueError(f"{name} must have finitely many values; got {prior!r}")
     check_standardised(prior_u, "prior_u")
+    assert isinstance(hidden, Discrete)
+    assert isinstance(prior_u, Discrete)
     point = fixed_point(alpha, learned, hidden, prior_u)
     if not point.converged or point.replicon >= 1.0:
         raise ValueError(f"learned must have a stable fixed point: {point.message}")
     slopes, weights = _law_of_slopes(point, learned, hidden, prior_u)
     multiplier = alpha * float(eta2_moments([[point.q]], hidden).second[0, 0])
 
-    def place(v):
-        return multiplier - 1.0 / v - alpha * weights @ (slopes / (1.0 - slopes * v))
+    def place(v: float) -> float:
+        return float(multiplier - 1.0 / v - alpha * weights @ (slopes / (1.0 - slopes * v)))
 
-    def past_edge(v):
-        return alpha * weights @ (slopes * v / (1.0 - slopes * v)) ** 2 - 1.0
+    def past_edge(v: float) -> float:
+        return float(alpha * weights @ (slopes * v / (1.0 - slopes * v)) ** 2 - 1.0)
 
-    def past_outlier(v):
-        return missed**2 * alpha * v * (weights @ (slopes / (1.0 - slopes * v))) - 1.0
+    def past_outlier(v: float) -> float:
+        return float(missed**2 * alpha * v * (weights @ (slopes / (1.0 - slopes * v))) - 1.0)
 
     largest = response_bound(hidden) * (1.0 - 1e-9)
     edge = brentq(past_edge, point.V, largest, xtol=1e-13)
@@ -116,7 +118,9 @@ def lowest_curvature(
     return LowestCurvature(float(place(edge)), float(outlier), float(growth))
 
 
-def _law_of_slopes(point, snr, hidden, prior_u):
+def _law_of_slopes(
+    point: FixedPoint, snr: float, hidden: Discrete, prior_u: Discrete
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Return $\eta_1''(z)$ on a grid of z and the probability weights of its points."""
     values = np.array(prior_u.support)
     ends = snr * point.m * values

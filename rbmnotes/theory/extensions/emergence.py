@@ -7,9 +7,12 @@ the paper says only that the time is of order $\log d$ (its appendix F.2).
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 from scipy.special import logsumexp
 
+from rbmnotes._types import ArrayLike, Vector
 from rbmnotes._validation import (
     HUGE,
     finite_array,
@@ -32,7 +35,7 @@ LEVEL = 0.5
 _NODES = 4096
 
 
-def noise_growth(alpha: float, learning_rate: float, times) -> np.ndarray:
+def noise_growth(alpha: float, learning_rate: float, times: ArrayLike) -> np.ndarray:
     r"""Return $\log\int(1+\kappa(x-\alpha))^{2t}\rho(x)\,dx$ at some steps.
 
     By this factor, $\mathcal N$, noise multiplies the squared norm of weights that know nothing;
@@ -69,7 +72,9 @@ def noise_growth(alpha: float, learning_rate: float, times) -> np.ndarray:
     return np.array([logsumexp(power, b=weights) for power in powers])
 
 
-def signal_growth(alpha: float, snr, learning_rate: float, times) -> np.ndarray:
+def signal_growth(
+    alpha: float, snr: ArrayLike, learning_rate: float, times: ArrayLike
+) -> np.ndarray:
     r"""Return $\log(1+\kappa(x_i-\alpha))^{2t}$ at some steps, of every signal.
 
     $x_i=(1+\lambda_i^2)(\alpha+\lambda_i^{-2})$ is the eigenvalue of $X^\top X/d$ that belongs to
@@ -98,7 +103,7 @@ def signal_growth(alpha: float, snr, learning_rate: float, times) -> np.ndarray:
 
 
 def linear_overlaps(
-    alpha: float, snr, learning_rate: float, d: int, times, starts
+    alpha: float, snr: ArrayLike, learning_rate: float, d: int, times: ArrayLike, starts: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Return the overlaps that the linear law predicts from given starts.
 
@@ -149,7 +154,7 @@ def linear_overlaps(
     return np.array(units), np.array(span)
 
 
-def _captured(gram, ratio):
+def _captured(gram: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     r"""Diagonal of $I-(I+D\chi\chi^\top D)^{-1}$, $D=e^{ratio/2}$, for any range of D."""
     noise = np.exp(np.minimum(-ratio, 600.0))
     try:
@@ -159,7 +164,15 @@ def _captured(gram, ratio):
     return np.clip(1.0 - noise * np.einsum("nii->ni", inverse), 0.0, 1.0)
 
 
-def leading_time(alpha: float, snr, learning_rate: float, d):
+@overload
+def leading_time(alpha: float, snr: float, learning_rate: float, d: float) -> float: ...
+@overload
+def leading_time(alpha: float, snr: Vector, learning_rate: float, d: ArrayLike) -> np.ndarray: ...
+@overload
+def leading_time(alpha: float, snr: ArrayLike, learning_rate: float, d: Vector) -> np.ndarray: ...
+def leading_time(
+    alpha: float, snr: ArrayLike, learning_rate: float, d: ArrayLike
+) -> float | np.ndarray:
     r"""Return the number of steps to leading order in $\log d$, or infinity.
 
     The signal must make up for its share $d^{-1/2}$ of the start against the edge of the noise,
@@ -221,7 +234,9 @@ def amp_gain(alpha: float, snr: float, hidden: Prior = Rademacher()) -> tuple[fl
     return alpha * snr**4, (snr / finite_norm_threshold(alpha, hidden)) ** 4
 
 
-def emergence_time(overlaps, times=None, level: float = LEVEL) -> np.ndarray:
+def emergence_time(
+    overlaps: ArrayLike, times: ArrayLike | None = None, level: float = LEVEL
+) -> float | np.ndarray:
     r"""Return the first time at which overlaps exceed a level.
 
     Between two recorded times the log-odds $\log\frac{c^2}{1-c^2}$ of an overlap $c$ is
@@ -268,16 +283,16 @@ def emergence_time(overlaps, times=None, level: float = LEVEL) -> np.ndarray:
     return number_or_array(np.where(above.any(axis=0), crossing, np.inf))
 
 
-def _log_odds(overlap):
+def _log_odds(overlap: float | np.ndarray) -> np.ndarray:
     square = np.clip(np.square(overlap), 1e-30, 1.0 - 1e-12)
     return np.log(square / (1.0 - square))
 
 
-def _check(alpha, learning_rate, times):
+def _check(alpha: float, learning_rate: float, times: ArrayLike) -> tuple[float, float, np.ndarray]:
     alpha = positive_real(alpha, "alpha")
     learning_rate = positive_real(learning_rate, "learning_rate")
     return alpha, learning_rate, finite_array(not_negative(times, "times"), "times", (None,))
 
 
-def _strengths(snr):
+def _strengths(snr: ArrayLike) -> np.ndarray:
     return finite_array(np.atleast_1d(positive(snr, "snr")), "snr", (None,))

@@ -9,8 +9,11 @@ any norm of the weights.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, finite_real, positive_integer
 from rbmnotes.theory.limits import marchenko_pastur_density, outlier_eigenvalue
 
@@ -18,7 +21,11 @@ _NODES = 24
 
 
 def gaussian_losses(
-    eigenvalues, start, alpha: float, learning_rate: float, recorded
+    eigenvalues: ArrayLike,
+    start: ArrayLike,
+    alpha: float,
+    learning_rate: float,
+    recorded: Iterable[int],
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Train Gaussian units by gradient descent in the eigenbasis of $S=X^\top X/d$.
 
@@ -68,7 +75,7 @@ def gaussian_losses(
     return np.array(losses), A
 
 
-def best_gaussian_loss(eigenvalues, alpha: float, k: int) -> float:
+def best_gaussian_loss(eigenvalues: ArrayLike, alpha: float, k: int) -> float:
     r"""Return the smallest loss of k Gaussian units, $-\sum_{j\le k}\ell(x_j)$.
 
     A unit of its own on an eigenvector with $x>\alpha$ reaches $q=1-\alpha/x$ and lowers the loss
@@ -88,7 +95,7 @@ def best_gaussian_loss(eigenvalues, alpha: float, k: int) -> float:
     return -float(np.sum(loss_of_signal(np.sort(eigenvalues)[-k:], alpha)))
 
 
-def loss_of_signal(eigenvalue, alpha: float) -> np.ndarray:
+def loss_of_signal(eigenvalue: ArrayLike, alpha: float) -> np.ndarray:
     r"""Return $\ell(x)$, by how much a Gaussian unit on an eigenvector lowers the loss.
 
     See :func:`best_gaussian_loss`; about $\frac12\alpha\lambda^2$ for a strong signal, and zero
@@ -98,7 +105,9 @@ def loss_of_signal(eigenvalue, alpha: float) -> np.ndarray:
     return 0.5 * (x - alpha) - 0.5 * alpha * np.log(x / alpha)
 
 
-def spectral_start(alpha: float, snr, components, size: float, d: int):
+def spectral_start(
+    alpha: float, snr: ArrayLike, components: ArrayLike, size: float, d: int
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Return the law's spectrum, and in it a random start, for :func:`gaussian_losses`.
 
     A row for every signal, with its outlier $(1+\lambda_i^2)(\alpha+\lambda_i^{-2})$ and the

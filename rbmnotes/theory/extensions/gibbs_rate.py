@@ -18,6 +18,7 @@ from itertools import product
 
 import numpy as np
 
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import symmetric_matrix
 from rbmnotes.model.joint_states import joint_states
 from rbmnotes.model.multiplier import square_root
@@ -33,7 +34,7 @@ SILENT = 1e-10
 """Size below which a mode does not move the penalty."""
 
 
-def gibbs_rate(Q, hidden: Prior = Rademacher()) -> float:
+def gibbs_rate(Q: ArrayLike, hidden: Prior = Rademacher()) -> float:
     r"""Return the factor by which one more Gibbs cycle reduces the bias of CD at fixed weights.
 
     It is the largest eigenvalue below one of the chain's transitions among the modes that move the
@@ -96,7 +97,7 @@ def gibbs_rate(Q, hidden: Prior = Rademacher()) -> float:
     return float(np.clip(heard.max(initial=0.0), 0.0, 1.0))
 
 
-def _noise(Q, hidden, n_states):
+def _noise(Q: np.ndarray, hidden: Discrete, n_states: int) -> tuple[np.ndarray, np.ndarray]:
     r"""Return values of $N(0,Q)$ and their weights, of a rule in standard normal variables.
 
     The integrands are analytic in a strip whose half width is $\pi$ over the support's diameter and

@@ -55,7 +55,9 @@ def multiplier_gain(
         raise ValueError(f"alpha and snr must have a fixed point: {point.message}")
     strengths, one = np.full(2, float(snr)), np.eye(2)
 
-    def iterate(M, Q, V):
+    def iterate(
+        M: np.ndarray, Q: np.ndarray, V: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         M0, Q0, V0 = (point.m * one, point.q * one, point.V * one) if frozen else (M, Q, V)
         average = field_averages(M0, Q0, V0, strengths, Rademacher(), hidden)
         weighted = alpha * strengths[:, None] * average.ug

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from rbmnotes._types import Seed
 from rbmnotes._validation import (
     HUGE,
     finite_real,
@@ -23,7 +24,7 @@ MAX_WORK = 5e9
 """Work of drawing rotations, in operations."""
 
 
-def haar_overlap(r: int, n_samples: int = 20_000, rng=0) -> tuple[float, float]:
+def haar_overlap(r: int, n_samples: int = 20_000, rng: Seed = 0) -> tuple[float, float]:
     r"""Return the mean matched overlap of a Haar-distributed rotation of `r` directions.
 
     Multiplied by :func:`pca_overlap` it is what PCA reaches on `r` Gaussian signals of equal
@@ -103,7 +104,7 @@ def equal_snr_pca_overlap(
     prior_u: Prior = Rademacher(),
     prior_w: Prior = Rademacher(),
     n_samples: int = 20_000,
-    rng=0,
+    rng: Seed = 0,
 ) -> tuple[float, float]:
     r"""Return the mean matched overlap of PCA with `r` signals of equal strength (ours).
 
@@ -151,7 +152,7 @@ def equal_snr_pca_overlap(
     return reached * mean, reached * error
 
 
-def _check_draws(r, n_samples):
+def _check_draws(r: int, n_samples: int) -> tuple[int, int]:
     r, n_samples = positive_integer(r, "r"), positive_integer(n_samples, "n_samples", minimum=2)
     if n_samples * r**3 > MAX_WORK:
         raise ValueError(
@@ -161,7 +162,7 @@ def _check_draws(r, n_samples):
     return r, n_samples
 
 
-def _mean_matched_overlap(rotations):
+def _mean_matched_overlap(rotations: np.ndarray) -> tuple[float, float]:
     """Mean over a stack of orthogonal matrices of their matched overlap with the axes."""
     cosines = np.abs(rotations)
     means = [cosine[linear_sum_assignment(-cosine)].mean() for cosine in cosines]

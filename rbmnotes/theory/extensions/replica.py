@@ -19,6 +19,7 @@ returned is too low (-0.941109 at $\alpha=4$, where the one-step value is -0.940
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +27,11 @@ from scipy.optimize import root as find_root
 
 from rbmnotes._validation import sample_ratio, signal_strength
 from rbmnotes.model.objective import eta2_moments
-from rbmnotes.model.priors import Gaussian, Prior, Rademacher, check_prior
+from rbmnotes.model.priors import Discrete, Prior, Rademacher, check_prior
 from rbmnotes.model.proximal import response_bound
 from rbmnotes.model.tilted import law_arrays
 from rbmnotes.theory.moreau import MAX_POINTS, WIDTH, tabulate
-from rbmnotes.theory.optimum import global_optimum
+from rbmnotes.theory.optimum import GlobalOptimum, global_optimum
 from rbmnotes.theory.solution_curve import SolutionCurve
 
 SMALLEST_Y = 1e-3
@@ -115,7 +116,7 @@ def one_step_rsb(alpha: float, snr: float = 0.0, hidden: Prior = Rademacher()) -
     """
     alpha, snr = sample_ratio(alpha), signal_strength(snr)
     check_prior(hidden, "hidden")
-    if isinstance(hidden, Gaussian) or not hidden.is_symmetric:
+    if not isinstance(hidden, Discrete) or not hidden.is_symmetric:
         raise ValueError(f"hidden must be discrete and symmetric; got {hidden!r}")
     if snr > 0.0:
         best = global_optimum(alpha, snr, hidden)
@@ -125,15 +126,16 @@ def one_step_rsb(alpha: float, snr: float = 0.0, hidden: Prior = Rademacher()) -
     return _without_overlap(alpha, hidden)
 
 
-def _failure(message):
-    return OneStepRSB(*[np.nan] * 6, False, message)
+def _failure(message: str) -> OneStepRSB:
+    return OneStepRSB(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, False, message)
 
 
-def _success(state, alpha, snr, hidden):
-    return OneStepRSB(*map(float, state), _energy(state, alpha, snr, hidden), True, "")
+def _success(state: np.ndarray, alpha: float, snr: float, hidden: Discrete) -> OneStepRSB:
+    m, q0, q, V, y = map(float, state)
+    return OneStepRSB(m, q0, q, V, y, _energy(state, alpha, snr, hidden), True, "")
 
 
-def _with_overlap(alpha, snr, best, hidden):
+def _with_overlap(alpha: float, snr: float, best: GlobalOptimum, hidden: Discrete) -> OneStepRSB:
     """Start from Gordon's optimum."""
     if not best.converged:
         return _failure("the replica-symmetric state is out of the range of the theory")
@@ -155,7 +157,7 @@ def _with_overlap(alpha, snr, best, hidden):
     return _success(chart.state(point), alpha, snr, hidden)
 
 
-def _without_overlap(alpha, hidden):
+def _without_overlap(alpha: float, hidden: Discrete) -> OneStepRSB:
     """Start from the replica-symmetric state, at a larger sample ratio if need be."""
     curve = SolutionCurve(alpha, hidden, Rademacher())
     while not curve.in_range(0.0):
@@ -183,12 +185,12 @@ class _Orthogonal:
 
     alpha: float
     snr: float
-    hidden: Prior
+    hidden: Discrete
 
-    def state(self, point):
+    def state(self, point: np.ndarray) -> np.ndarray:
         return np.array([0.0, 0.0, *np.exp(point)])
 
-    def equations(self, point):
+    def equations(self, point: np.ndarray) -> np.ndarray:
         return _derivatives(self.state(point), self.alpha, self.snr, self.hidden)[2:]
 
 
@@ -198,21 +200,23 @@ class _Overlapping:
 
     alpha: float
     snr: float
-    hidden: Prior
+    hidden: Discrete
 
-    def point(self, state):
+    def point(self, state: tuple[float, ...]) -> np.ndarray:
         m, q0, q, V, y = state
         return np.log([m, q0 - m * m, q - q0, V, y])
 
-    def state(self, point):
+    def state(self, point: np.ndarray) -> np.ndarray:
         m, excess, spread, V, y = np.exp(point)
         return np.array([m, m * m + excess, m * m + excess + spread, V, y])
 
-    def equations(self, point):
+    def equations(self, point: np.ndarray) -> np.ndarray:
         return _derivatives(self.state(point), self.alpha, self.snr, self.hidden)
 
 
-def _from_symmetric_state(chart, point):
+def _from_symmetric_state(
+    chart: _Orthogonal | _Overlapping, point: np.ndarray
+) -> np.ndarray | None:
     """Follow a point, whose last entry is the logarithm of y, until the energy falls; solve."""
     while point[-1] < np.log(LARGEST_Y):
         found = find_root(
@@ -225,14 +229,14 @@ def _from_symmetric_state(chart, point):
     return None
 
 
-def _solve(chart, start):
+def _solve(chart: _Orthogonal | _Overlapping, start: np.ndarray) -> np.ndarray | None:
     """Return the point at which all derivatives vanish, or None."""
     found = find_root(chart.equations, start, tol=1e-12)
     near = np.max(np.abs(found.x - start)) < 1.0  # y -> 0 solves all equations but one
     return found.x if near and np.max(np.abs(found.fun)) < 1e-9 else None
 
 
-def _averages(state, snr, hidden):
+def _averages(state: Iterable[float], snr: float, hidden: Discrete) -> tuple[float, ...]:
     r"""Return the means over $U,H_0$ of six averages over $H_1$ under $e^{-y\mathcal M}$.
 
     They are $\log E\,e^{-y\mathcal M}$, $\langle g\rangle$, $\langle g\rangle^2$,
@@ -268,7 +272,7 @@ def _averages(state, snr, hidden):
     return tuple(float(outer @ mean) for mean in means)
 
 
-def _energy(state, alpha, snr, hidden):
+def _energy(state: Iterable[float], alpha: float, snr: float, hidden: Discrete) -> float:
     m, q0, q, V, y = state
     total, penalty = V + y * (q - q0), alpha * eta2_moments([[q]], hidden).eta2
     log_average = _averages(state, snr, hidden)[0]
@@ -276,7 +280,7 @@ def _energy(state, alpha, snr, hidden):
     return float(penalty - alpha * log_average / y - rest)
 
 
-def _derivatives(state, alpha, snr, hidden):
+def _derivatives(state: Iterable[float], alpha: float, snr: float, hidden: Discrete) -> np.ndarray:
     """Differentiate the energy with respect to m, q0, q, V and y."""
     m, q0, q, V, y = state
     log_average, g, g_squared, gg, derivative, envelope = _averages(state, snr, hidden)

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import finite_array, finite_real
 from rbmnotes.model.objective import eta2
 from rbmnotes.model.priors import Discrete, Rademacher, check_prior, check_standardised
@@ -56,7 +57,7 @@ class SeveralSignalsOptimum(Frozen):
 
 
 def several_signals_optimum(
-    alpha: float, snr, prior_u: Discrete = Rademacher(), hidden: Discrete = Rademacher()
+    alpha: float, snr: ArrayLike, prior_u: Discrete = Rademacher(), hidden: Discrete = Rademacher()
 ) -> SeveralSignalsOptimum:
     r"""Minimise Gordon's potential for one unit over its overlaps with a few signals.
 
@@ -91,7 +92,7 @@ def several_signals_optimum(
     if not isinstance(check_prior(hidden, "hidden"), Discrete):
         raise ValueError(f"hidden must have finitely many values; got {hidden!r}")
 
-    def state(x):
+    def state(x: np.ndarray) -> tuple[float, np.ndarray, float, float, FieldLaw]:
         m, gamma = np.abs(x[:-1]), np.exp(x[-1])  # by symmetry no sign matters
         q = float(m @ m + gamma**2)
         law = _law(snr * m, q, hidden, prior_u)
@@ -111,7 +112,7 @@ def several_signals_optimum(
     return SeveralSignalsOptimum(m, q, float(V), float(value), float(replicon))
 
 
-def _law(strengths, q, hidden, prior_u):
+def _law(strengths: np.ndarray, q: float, hidden: Discrete, prior_u: Discrete) -> FieldLaw:
     """Law of the field: one latent variable, the normalised sum, of the right strength."""
     total = float(np.linalg.norm(strengths))
     kept = strengths[strengths > NEGLIGIBLE * strengths.max(initial=0.0)]

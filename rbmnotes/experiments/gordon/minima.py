@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize
 
 from rbmnotes.experiments.engine.experiment import Experiment, Scale
@@ -193,6 +194,22 @@ def predict_minimum(parameters: dict) -> dict:
         "replicon": best.replicon,
         "loss_1rsb": one_step_rsb(alpha, snr, hidden).energy,
     }
+
+
+def rows_of(table: pd.DataFrame, point: dict) -> pd.DataFrame:
+    """Return the rows of one point, of all sizes.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    point : dict
+        Such as an entry of :data:`STABLE`: columns and their values.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    return table[np.logical_and.reduce([table[name] == value for name, value in point.items()])]
 
 
 def _grid(sizes):

@@ -187,7 +187,8 @@ def covariance_path(
     """
     path = [point.m**2]
     for _ in range(positive_integer(n_iter, "n_iter") - 1):
-        path.append(covariance_map(path[-1], point, alpha, snr, hidden, prior_u))
+        new = covariance_map(path[-1], point, alpha, snr, hidden, prior_u)
+        path.append(min(new, point.q))  # the sum errs by about 1e-9
     return np.array(path)
 
 

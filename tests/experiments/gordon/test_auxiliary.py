@@ -67,6 +67,6 @@ def test_draws():
         assert abs(numbers.mean()) < 4 / 200
         assert abs((numbers**2).mean() - 1) < 4 * np.sqrt(2) / 200
     assert abs((G0 * G1).mean()) < 4 / 200
-    squares = np.array([draw.squared_length for draw in draws])
-    # chi-squared with 49 degrees of freedom, over 50
-    assert abs(squares.mean() - 0.98) < 4 * np.sqrt(2 * 49) / 50 / 20
+    squares = [auxiliary.draw_problem(2.0, 5, rng).squared_length for _ in range(400)]
+    # chi-squared with four degrees of freedom, over five
+    assert abs(np.mean(squares) - 0.8) < 4 * np.sqrt(2 * 4) / 5 / 20

@@ -2,8 +2,9 @@
 
 Usage: python tools/witnesses.py [NAME ...]
 
-A witness is one instance of a small point, measured and predicted; a test repeats it and compares. Store it anew, by name, when the experiment's version is raised, together with the
-exported table, and never otherwise: it stands for what that table was made with.
+A witness is one instance of a small point, measured and predicted; a test repeats it and compares.
+Store it anew, by name, when the experiment's version is raised, together with the exported table,
+and never otherwise: it stands for what that table was made with.
 """
 
 from __future__ import annotations

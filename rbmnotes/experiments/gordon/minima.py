@@ -203,7 +203,7 @@ def rows_of(table: pd.DataFrame, point: dict) -> pd.DataFrame:
     ----------
     table : pandas.DataFrame
     point : dict
-        Such as an entry of :data:`STABLE`: columns and their values.
+        Columns and their values, such as an entry of ``STABLE``.
 
     Returns
     -------

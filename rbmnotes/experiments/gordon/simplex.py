@@ -52,7 +52,7 @@ def distance_to_hull(Z) -> float:
 def auxiliary_of_hull(length, G2) -> np.ndarray:
     r"""Return Gordon's auxiliary value $\phi$ of the simplex.
 
-    The minimiser has $w\propto(c-G_2)_+$ for some $c$, of which :data:`HEIGHTS` are tried.
+    The minimiser has $w\propto(c-G_2)_+$ for some $c$, of which three hundred are tried.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmnotes._frozen import Frozen
-from rbmnotes._types import ArrayLike, Matrix
+from rbmnotes._types import ArrayLike
 from rbmnotes._validation import (
     finite_array,
     finite_real,

@@ -6,6 +6,7 @@ What a run finds and what theory says have the same names, so tables of both are
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -118,3 +119,46 @@ def predicted(theory: pd.DataFrame, setting: str, columns) -> tuple[np.ndarray, 
     rows = theory[(theory.setting == setting) & (theory.n_paths == theory.n_paths.max())]
     values = rows[list(columns)].to_numpy()
     return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+
+
+class TheoryErrors(NamedTuple):
+    """How exactly a theory by sampled paths is known.
+
+    Over the numbers that scatter in the simulation, ``largest`` is the largest ratio of the
+    theory's standard error to the simulation's, and ``shift`` the root mean square of what half
+    the paths change, in standard errors.
+    """
+
+    largest: float
+    shift: float
+
+    def __str__(self) -> str:
+        return (
+            f"theory: largest error, over the simulation's, {self.largest:.2f}; half the paths: "
+            f"shift, over its error, root mean square {self.shift:.1f}"
+        )
+
+
+def theory_errors(theory: pd.DataFrame, setting: str, columns, samples) -> TheoryErrors:
+    """Compare the theory's own errors with the simulation's, and with fewer paths.
+
+    Parameters
+    ----------
+    theory : pandas.DataFrame
+        Independent solves, with two values of ``n_paths``.
+    setting : str
+    columns : sequence of str
+    samples : (instances, len(columns)) array
+        The simulation, as :func:`without_bias` returns it.
+
+    Returns
+    -------
+    TheoryErrors
+    """
+    means, errors = predicted(theory, setting, columns)
+    coarse = theory[theory.n_paths == theory.n_paths.min()]
+    half, half_errors = predicted(coarse, setting, columns)
+    noise = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+    free = noise > 1e-9
+    shift = np.abs(means - half)[free] / np.hypot(errors, half_errors)[free]
+    return TheoryErrors(np.max(errors[free] / noise[free]), np.sqrt(np.mean(shift**2)))

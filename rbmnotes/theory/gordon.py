@@ -104,6 +104,56 @@ def gordon_gradient(
     return gradient(check_state(m, q, tau, gamma, hidden), *problem)
 
 
+def exchanged_order(
+    m: float,
+    q: float,
+    alpha: float,
+    snr: float,
+    hidden: Discrete = Rademacher(),
+    prior_u: Prior = Rademacher(),
+) -> float:
+    r"""Return $\max_\tau\min_\gamma$ of the potential, the order that the proof avoids (ours).
+
+    With $\bar h=\max|h|$ it is
+    $-\bar h\sqrt{\alpha(q-m^2)}-\alpha E\,\eta_1(\lambda Um+\sqrt q\,H)+\alpha\,\eta_2(q)$. At
+    fixed $\tau$ the potential is concave in $\gamma$: without a lower bound if
+    $\tau<\bar h\sqrt\alpha$, and with its minimum at $\gamma=0$ from there on. The value is never
+    above $\max_V$ of the potential at $\gamma=\sqrt{q-m^2}$, and so a bound to the objective too,
+    but a weaker one.
+
+    Parameters
+    ----------
+    m, q : float
+        Signal overlap and self overlap, $q>m^2$.
+    alpha : float
+        Sample ratio.
+    snr : float
+        Signal strength.
+    hidden : Discrete
+        Law of the hidden unit.
+    prior_u : Prior
+        Law of a latent variable: zero mean, unit variance.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    alpha, snr, hidden, prior_u = check_problem(alpha, snr, hidden, prior_u)
+    if not isinstance(hidden, Discrete):
+        raise ValueError(f"hidden must have finitely many values; got {hidden!r}")
+    m, q, _, _ = check_state(m, q, 1.0, 1.0, hidden)
+    # the envelope at V = 0 is the loss itself
+    unmoved = FieldLaw(snr * m, q, hidden, prior_u).averages(0.0).envelope
+    top = np.abs(hidden.support).max()
+    penalty = eta2_moments([[q]], hidden).eta2
+    return float(alpha * (unmoved + penalty) - top * np.sqrt(alpha * (q - m * m)))
+
+
 def norm_bounds(sigma: float, alpha: float, hidden: Discrete = Rademacher()) -> tuple[float, float]:
     r"""Return the largest $q$ of weights that beat zero, and of stationary weights (ours).
 

@@ -72,7 +72,7 @@ class FieldLaw:
     prior_u: Prior
 
     def averages(self, V: float) -> Averages:
-        r"""Average over the field, for a response $V>0$ (below one for Gaussian hidden units)."""
+        r"""Average over the field, for a response $V\ge0$ (below one for Gaussian hidden units)."""
         if isinstance(self.hidden, Gaussian):
             gain, power = 1.0 / (1.0 - V), self.q + self.signal**2
             return Averages(self.signal * gain, power * gain**2, gain, -0.5 * power * gain)

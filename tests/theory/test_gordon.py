@@ -25,7 +25,7 @@ from rbmnotes import (
     response_bound,
 )
 from rbmnotes.evidence import extrapolate
-from rbmnotes.theory.gordon import gordon_gradient, gordon_potential
+from rbmnotes.theory.gordon import exchanged_order, gordon_gradient, gordon_potential
 from rbmnotes.theory.moreau import FieldLaw, moreau_average
 from rbmnotes.theory.optimum import global_optimum
 from tests.helpers import central_difference
@@ -166,6 +166,48 @@ def test_order_of_the_four_extrema():
         assert potential(best.tau, factor * best.gamma) < best.loss - 1e-4
         assert upper(factor * best.gamma) > best.loss + 1e-4
     assert upper(best.gamma) == pytest.approx(best.loss, abs=1e-9)
+
+
+@pytest.mark.parametrize("hidden", [Rademacher(), Bernoulli(), TERNARY], ids=repr)
+def test_maximum_over_tau_of_the_minimum_over_gamma(hidden):
+    alpha, snr, m, q = 4.0, 1.2, 0.8, 1.5
+    critical = max(abs(point) for point in hidden.support) * np.sqrt(alpha)
+    across, grid = np.sqrt(q - m * m), np.geomspace(1e-6, 400.0, 120)
+
+    def smallest(tau):
+        return min(gordon_potential(m, q, tau, gamma, alpha, snr, hidden) for gamma in grid)
+
+    # below the critical tau unbounded, above it a minimum at gamma = 0 that falls with tau; the
+    # grid begins at 1e-6, and the potential has slopes of order ten
+    expected = exchanged_order(m, q, alpha, snr, hidden)
+    assert smallest(0.95 * critical) < -20
+    assert smallest(critical * (1 + 1e-9)) == pytest.approx(expected, abs=1e-4)
+    assert smallest(1.3 * critical) == pytest.approx(expected - 0.3 * critical * across, abs=1e-4)
+    best = max(
+        gordon_potential(m, q, across / V, across, alpha, snr, hidden)
+        for V in np.geomspace(0.02, 50.0, 200)
+    )
+    assert expected < best - 0.05
+
+
+@pytest.mark.parametrize("prior_u", PRIORS_U, ids=repr)
+def test_exchanged_order_term_by_term(prior_u):
+    alpha, snr, m, q = 3.0, 1.1, 0.7, 1.2
+    x = np.linspace(-14.0, 14.0, 2801)
+
+    def density(mean, variance):
+        return np.exp(-0.5 * (x - mean) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
+
+    if isinstance(prior_u, Gaussian):
+        law = density(0.0, q + (snr * m) ** 2)
+    else:
+        pairs = zip(prior_u.support, prior_u.probabilities, strict=True)
+        law = sum(p * density(snr * m * u, q) for u, p in pairs)
+    # eight units of width, and a smooth integrand: a plain sum has all digits
+    eta1 = 0.01 * law @ np.log(np.cosh(x))
+    expected = -np.sqrt(alpha * (q - m * m)) - alpha * eta1 + 0.5 * alpha * q
+    found = exchanged_order(m, q, alpha, snr, prior_u=prior_u)
+    assert found == pytest.approx(expected, abs=1e-10)
 
 
 # the optimum --------------------------------------------------------------------------------------
@@ -397,6 +439,12 @@ CASES = {
     "potential snr": ("snr", lambda: gordon_potential(*STATE, 4.0, np.nan)),
     "gradient hidden": ("hidden", lambda: gordon_gradient(*STATE, 4.0, 1.0, None)),
     "gradient prior_u": ("prior_u", lambda: gordon_gradient(*STATE, 4, 1, prior_u=Bernoulli())),
+    "exchanged m": ("m", lambda: exchanged_order(np.nan, 1.0, 4.0, 1.0)),
+    "exchanged q": ("q", lambda: exchanged_order(0.5, 0.25, 4.0, 1.0)),
+    "exchanged alpha": ("alpha", lambda: exchanged_order(0.5, 1.0, 0.0, 1.0)),
+    "exchanged snr": ("snr", lambda: exchanged_order(0.5, 1.0, 4.0, -1.0)),
+    "exchanged hidden": ("hidden", lambda: exchanged_order(0.5, 0.6, 4.0, 1.0, Gaussian())),
+    "exchanged prior_u": ("prior_u", lambda: exchanged_order(0.5, 1, 4, 1, prior_u=Bernoulli())),
     "optimum alpha": ("alpha", lambda: global_optimum(-1.0, 1.0)),
     "optimum alpha an array": ("alpha", lambda: global_optimum([4.0, 5.0], 1.0)),
     "optimum snr": ("snr", lambda: global_optimum(4.0, -0.1)),

@@ -14,6 +14,10 @@ QUICK_SIZES = {2: 200, 10: 200}
 INSTANCES = 10
 PRIORS_W: dict[str, Prior] = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}
 
+NOISE = np.linspace(-9.0, 9.0, 1801)
+"""Grid of a standard normal variable."""
+NOISE_WEIGHTS = np.exp(-0.5 * NOISE**2) * (NOISE[1] - NOISE[0]) / np.sqrt(2 * np.pi)
+
 
 def equal_signals_grid(strengths=SNR, sizes=SIZES, priors=PRIORS_W) -> tuple[dict, ...]:
     """Return all combinations of rank (and its dimension), prior of the signals, and strength."""

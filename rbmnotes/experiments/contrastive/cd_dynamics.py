@@ -130,7 +130,7 @@ def train_case(
 def solve_case(
     case: Case, method: str, rate: float, n_iter: int, n_paths: int, rng, **options
 ) -> DMFT:
-    """Solve the theory of one of :data:`METHODS`, with options of :func:`rbmnotes.dmft`."""
+    """Solve the theory of one of ``METHODS``, with options of :func:`rbmnotes.dmft`."""
     training = {key: value for key, value in METHODS[method].items() if key != "visible"}
     if "cycles" in training:
         training["method"] = "cd"
@@ -199,7 +199,7 @@ def name_run(M, Q, loss, C) -> dict:
     Q : (T + 1, k, k) array
     loss : (T + 1,) array
     C : (4, 4, k, k) array
-        Between the times of :data:`TIMES`.
+        Between the times of ``TIMES``.
 
     Returns
     -------

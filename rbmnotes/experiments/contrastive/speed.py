@@ -155,12 +155,12 @@ def limit_overlap(case: Case) -> float:
 
 
 def overlap_paths(table, case: str, method: str, rate: float) -> np.ndarray:
-    """Return relative overlaps up to step :data:`WINDOW`, (instances, steps + 1).
+    """Return relative overlaps up to step ``WINDOW``, (instances, steps + 1).
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Results of :func:`measure_speed` or of :func:`measure_speed_theory`.
+        Results of the experiment ``contrastive_speed`` or of its theory.
     case, method : str
     rate : float
     """

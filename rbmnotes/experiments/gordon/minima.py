@@ -10,6 +10,7 @@ a signal too low: see ``rbmnotes.theory.extensions.replica``.)
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from rbmnotes.algorithms.lbfgs import lbfgs
 from rbmnotes.experiments.engine.experiment import Experiment, Scale
@@ -146,6 +147,22 @@ def predict_minimum(parameters: dict) -> dict:
         "replicon": best.replicon,
         "loss_1rsb": one_step_rsb(alpha, snr, hidden).energy,
     }
+
+
+def rows_of(table: pd.DataFrame, point: dict) -> pd.DataFrame:
+    """Return the rows of one point, of all sizes.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    point : dict
+        Columns and their values, such as an entry of ``STABLE``.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    return table[np.logical_and.reduce([table[name] == value for name, value in point.items()])]
 
 
 def _grid(sizes):

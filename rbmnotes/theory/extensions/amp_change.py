@@ -155,6 +155,43 @@ def covariance_map(
     return point.m**2 + alpha * point.V**2 * average
 
 
+def covariance_path(
+    point: FixedPoint,
+    alpha: float,
+    snr: float,
+    n_iter: int,
+    hidden: Prior = Rademacher(),
+    prior_u: Discrete = Rademacher(),
+) -> np.ndarray:
+    r"""Return the covariances of successive iterates of a frozen iteration (paper eq. 121).
+
+    $c_t=\lim\frac1dW^{t\top}W^{t+1}$. The noise of the start is fresh, so $c_0=m^2$; then
+    $c_{t+1}=F(c_t)$ with the :func:`covariance_map` $F$. They rise to $q$ if the replicon is below
+    one, and to a smaller fixed point of $F$ otherwise.
+
+    Parameters
+    ----------
+    point, alpha, snr, hidden, prior_u
+        As of :func:`covariance_map`.
+    n_iter : int
+        Number of covariances.
+
+    Returns
+    -------
+    (n_iter,) array
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    path = [point.m**2]
+    for _ in range(positive_integer(n_iter, "n_iter") - 1):
+        new = covariance_map(path[-1], point, alpha, snr, hidden, prior_u)
+        path.append(min(new, point.q))  # the sum errs by about 1e-9
+    return np.array(path)
+
+
 def _mean_square(
     signal: np.ndarray,
     q: np.ndarray,

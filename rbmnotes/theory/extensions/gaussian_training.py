@@ -19,6 +19,12 @@ from rbmnotes.theory.limits import marchenko_pastur_density, outlier_eigenvalue
 
 _NODES = 24
 
+_CONTOUR = 2048
+_MARGIN = 1.2
+"""Points on the circle around all eigenvalues, and its radius over the largest of them."""
+_ROUND_OFF = 1e-8
+"""What round-off may amount to: on the circle polynomials are larger than on the spectrum."""
+
 
 def gaussian_losses(
     eigenvalues: ArrayLike,
@@ -73,6 +79,72 @@ def gaussian_losses(
         if t < recorded[-1]:
             A = A + learning_rate * (x * A - alpha * A @ np.linalg.inv(room))
     return np.array(losses), A
+
+
+def gaussian_overlaps(
+    alpha: float, snr: float, m0: float, q0: float, learning_rate: float, n_iter: int
+) -> np.ndarray:
+    r"""Return overlaps and response of one Gaussian unit under gradient descent, at large $d$.
+
+    $W^t=p_t(S)W^0$ with a polynomial $p_t$, whose next factor needs $Q_t$ only:
+    $1-\kappa\alpha/(1-Q_t)+\kappa S$. Averages over the spectrum of $S=X^\top X/d$, seen from noise
+    and from the signal, are contour integrals of the Stieltjes transforms of a spiked covariance.
+
+    Parameters
+    ----------
+    alpha : float
+        Sample ratio.
+    snr : float
+        Signal strength.
+    m0, q0 : float
+        Overlaps of a start that is independent of the noise, $m_0^2\le q_0<1$.
+    learning_rate : float
+        $\kappa$, as of :func:`rbmnotes.gradient_descent`.
+    n_iter : int
+        Number of steps.
+
+    Returns
+    -------
+    (n_iter + 1, 3) array
+        $M_t$, $Q_t$ and the response $R(t,0)$ to a field in the first step.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, training left $Q<1$, or `n_iter` is so large that
+        round-off would show (some tens of steps).
+    """
+    alpha = finite_real(alpha, "alpha", above=0.0)
+    snr = finite_real(snr, "snr", at_least=0.0)
+    m0 = finite_real(m0, "m0")
+    q0 = finite_real(q0, "q0", at_least=m0 * m0)
+    learning_rate = finite_real(learning_rate, "learning_rate", above=0.0)
+    z = (
+        _MARGIN
+        * outlier_eigenvalue(alpha, snr)
+        * np.exp(2j * np.pi * (np.arange(_CONTOUR) + 0.5) / _CONTOUR)
+    )
+    # of the noise: z g^2 + (z + 1 - alpha) g + 1 = 0, the root that vanishes far away
+    linear = z + 1 - alpha
+    roots = (-linear + np.array([[1], [-1]]) * np.sqrt(linear**2 - 4 * z)) / (2 * z)
+    bulk = np.where(np.abs(roots[0]) < np.abs(roots[1]), *roots)
+    spiked = 1 / ((1 + snr**2) * alpha / (1 + bulk) - z)
+
+    def average(values, transform):
+        return -np.mean(values * transform * z).real
+
+    p, kick, rows = np.ones_like(z), np.zeros_like(z), []
+    for t in range(positive_integer(n_iter, "n_iter") + 1):
+        if np.finfo(float).eps * np.abs(p).max() ** 2 > _ROUND_OFF:
+            raise ValueError(f"n_iter must be below {t}: round-off would exceed {_ROUND_OFF:g}")
+        m, response = m0 * average(p, spiked), average(kick, bulk)
+        q = m0**2 * average(p**2, spiked) + (q0 - m0**2) * average(p**2, bulk)
+        if not q < 1.0:
+            raise ValueError(f"learning_rate or q0 is too large: Q is not below 1 at step {t}")
+        rows.append((m, q, response))
+        factor = 1 - learning_rate * alpha / (1 - q) + learning_rate * z
+        p, kick = factor * p, np.full_like(z, learning_rate) if t == 0 else factor * kick
+    return np.array(rows)
 
 
 def best_gaussian_loss(eigenvalues: ArrayLike, alpha: float, k: int) -> float:

@@ -14,10 +14,8 @@ from rbmnotes import (
     loss,
     loss_gradient,
 )
-from rbmnotes.evidence import compare_paths
 from rbmnotes.experiments.convergence import curvature, endpoints, row_law, weight_change
 from rbmnotes.experiments.registry import EXPERIMENTS
-from rbmnotes.theory.extensions.amp_change import covariance_map
 from tests.helpers import central_difference
 
 
@@ -164,26 +162,6 @@ def test_rows_have_the_predicted_law():
             margin = 4.5 * samples.std(ddof=1) / np.sqrt(len(samples)) + 4 / 400
             assert abs(samples.mean() - value) < margin, name
             assert abs(samples.mean() - 0.8 * value) > margin, name
-
-
-@pytest.mark.parametrize("snr", [1.2, 0.8])
-def test_frozen_iterates_follow_the_covariance_map(snr):
-    """On both sides of the replicon line, 24 runs at d = 600; a map 3 % too small must fail."""
-    point = fixed_point(4.0, snr)
-    runs = [weight_change.frozen_amp(point, 4.0, snr, 600, 8, (21, i))[:, 0] for i in range(24)]
-    theory = [point.m**2]  # of the start and the first iterate
-    for _ in range(7):
-        theory.append(covariance_map(theory[-1], point, 4.0, snr))
-    assert compare_paths(runs, theory).verdict == "agrees"
-    assert compare_paths(runs, 0.97 * np.array(theory)).verdict == "disagrees"
-
-
-def test_frozen_iterates_reach_the_loss_where_the_replicon_allows():
-    point = fixed_point(4.0, 1.2)
-    losses = [weight_change.frozen_amp(point, 4.0, 1.2, 400, 12, (12, i))[-1, 2] for i in range(24)]
-    error = np.std(losses, ddof=1) / np.sqrt(24)
-    assert abs(np.mean(losses) - point.loss) < 4.5 * error
-    assert abs(np.mean(losses) - 0.9 * point.loss) > 4.5 * error
 
 
 def test_no_choice_among_gaussian_latent_variables():

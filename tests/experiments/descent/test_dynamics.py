@@ -186,6 +186,30 @@ def test_theory_uses_the_solves_with_the_most_paths():
     assert errors == pytest.approx([0.5])
 
 
+def test_errors_of_a_theory_by_hand():
+    """Two columns that scatter and one, the third, that does not and is left out."""
+    rows = {
+        64: [[1.0, 5.0, 0.5], [3.0, 5.0, 0.5], [2.0, 8.0, 0.5]],
+        128: [[2.0, 4.0, 0.5], [2.0, 6.0, 0.5], [5.0, 8.0, 0.5]],
+    }
+    table = pd.DataFrame(
+        [
+            {"setting": setting, "n_paths": n, "x": x, "y": y, "z": z}
+            for n, values in rows.items()
+            for x, y, z in values
+            for setting in ("s", "other")
+        ]
+    )
+    samples = np.array([[0.0, 1.0, 7.0], [4.0, 5.0, 7.0]])
+    # standard errors of means: of the theory with most paths 1 and 2/sqrt(3), of the simulation 2
+    # and 2; with half the paths means 2 and 6, standard errors 1/sqrt(3) and 1
+    found = named_numbers.theory_errors(table, "s", ["x", "y", "z"], samples)
+    assert found.largest == pytest.approx(1 / np.sqrt(3))
+    shifts = 1.0 / np.hypot(1.0, 1 / np.sqrt(3)), 0.0
+    assert found.shift == pytest.approx(np.hypot(*shifts) / np.sqrt(2))
+    assert "0.58; half" in str(found)
+
+
 def test_descent_finds_strong_signals_and_has_a_theory():
     parameters = {"alpha": 4.0, "snr": [2.0, 1.6], "d": 300}
     row = recovery.measure_descent(parameters, np.random.default_rng(0))

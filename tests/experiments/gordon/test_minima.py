@@ -1,6 +1,7 @@
 """The measuring functions of the experiments on minima and phases, at small size."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rbmnotes import SpikedModel, global_optimum
@@ -97,3 +98,11 @@ def test_minimum_extrapolates_to_theory_and_not_to_a_wrong_one():
         assert abs(extrapolate(list(counts), samples[column], theory).z) < 3, column
     assert abs(extrapolate(list(counts), samples["loss"], wrong["loss_theory"]).z) > 3
     assert abs(extrapolate(list(counts), samples["loss"], 0.9 * right["loss_theory"]).z) > 3
+
+
+def test_rows_of_a_point():
+    points = [minima.STABLE[i] | {"d": d} for i in (2, 3, 2) for d in (100, 200)]
+    table = pd.DataFrame(points).assign(loss=np.arange(6.0))
+    found = minima.rows_of(table, minima.STABLE[2])
+    assert list(found.loss) == [0.0, 1.0, 4.0, 5.0]
+    assert list(minima.rows_of(table, minima.STABLE[3] | {"d": 200}).loss) == [3.0]

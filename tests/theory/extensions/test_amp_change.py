@@ -4,7 +4,12 @@ import pytest
 from rbmnotes import Gaussian, Rademacher, SpikedModel, fixed_point
 from rbmnotes.evidence import compare_paths
 from rbmnotes.experiments.convergence.weight_change import measure_change
-from rbmnotes.theory.extensions.amp_change import _mean_square, change_evolution, covariance_map
+from rbmnotes.theory.extensions.amp_change import (
+    _mean_square,
+    change_evolution,
+    covariance_map,
+    covariance_path,
+)
 from tests.laws import SKEWED
 
 
@@ -94,6 +99,27 @@ def test_covariance_map_by_monte_carlo():
     assert abs(0.97 * found - expected) > 4.5 * error
 
 
+def test_covariances_settle_where_the_replicon_allows():
+    point = fixed_point(4.0, 1.2)
+    path = covariance_path(point, 4.0, 1.2, 25)
+    assert path[0] == point.m**2
+    assert path[1] == covariance_map(point.m**2, point, 4.0, 1.2)
+    assert np.all(np.diff(path) >= 0)
+    # 0.19^24 is nothing; the average of the map errs by 1e-9
+    assert path[-1] == pytest.approx(point.q, abs=1e-7)
+    # what is missing shrinks by the slope of the map at q
+    missing = point.q - path[5:8]
+    assert missing[1:] / missing[:-1] == pytest.approx(point.replicon, rel=2e-3)
+
+
+def test_covariances_stay_behind_where_it_does_not():
+    point = fixed_point(4.0, 0.8)
+    path = covariance_path(point, 4.0, 0.8, 60)
+    # at the map's second fixed point, the lower of two crossings
+    assert covariance_map(path[-1], point, 4.0, 0.8) == pytest.approx(path[-1], abs=1e-6)
+    assert path[-1] < point.q - 0.2
+
+
 def test_bad_input_to_the_covariance_map():
     point = fixed_point(4.0, 1.2)
     for name, arguments in (
@@ -105,6 +131,8 @@ def test_bad_input_to_the_covariance_map():
     ):
         with pytest.raises(ValueError, match=rf"^{name} must"):
             covariance_map(*arguments)
+    with pytest.raises(ValueError, match=r"^n_iter must"):
+        covariance_path(point, 4.0, 1.2, 0)
 
 
 def test_above_replicon_one_the_weights_never_settle():

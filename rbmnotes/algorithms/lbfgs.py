@@ -3,13 +3,13 @@ r"""SciPy's L-BFGS on the training objective (paper eq. 15)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 
 from rbmnotes._frozen import Frozen
+from rbmnotes._types import Matrix
 from rbmnotes.algorithms.evaluation import evaluate
 from rbmnotes.model.objective import eta2_moments
 from rbmnotes.model.priors import Prior, Rademacher
@@ -40,10 +40,13 @@ class Minimum(Frozen):
 class _Ended(Exception):
     """What the caller waited for has come."""
 
+    def __init__(self, minimum: Minimum):
+        self.minimum = minimum
+
 
 def lbfgs(
-    X,
-    W0,
+    X: Matrix,
+    W0: Matrix,
     hidden: Prior = Rademacher(),
     largest: float = 1e-8,
     decrease: float = 0.0,
@@ -78,15 +81,15 @@ def lbfgs(
     Minimum
         Also if it did not reach one: the size of the gradient tells.
     """
-    d, count, here, last = X.shape[1], 0, None, W0
+    d, count = X.shape[1], 0
 
-    def objective(flat):
-        nonlocal count, here, last
-        last = flat.reshape(W0.shape).copy()
-        here = evaluate(X, last, hidden, eta2_moments(last.T @ last / d, hidden))
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal count
+        W = flat.reshape(W0.shape)
+        here = evaluate(X, W, hidden, eta2_moments(W.T @ W / d, hidden))
         count += 1
-        if watch is not None and watch(last, here.gradient_size):
-            raise _Ended
+        if watch is not None and watch(W.copy(), here.gradient_size):
+            raise _Ended(Minimum(W.copy(), here.loss, here.gradient_size, count))
         return d * here.loss, here.gradient.ravel()
 
     options = {
@@ -96,8 +99,9 @@ def lbfgs(
         "gtol": largest,
         "ftol": decrease,
     }
-    with suppress(_Ended):
+    try:
         end = minimize(objective, W0.ravel(), jac=True, method="L-BFGS-B", options=options)
-        size = float(np.linalg.norm(end.jac) / np.sqrt(W0.size))
-        return Minimum(end.x.reshape(W0.shape), float(end.fun / d), size, count)
-    return Minimum(last, here.loss, here.gradient_size, count)
+    except _Ended as ended:
+        return ended.minimum
+    size = float(np.linalg.norm(end.jac) / np.sqrt(W0.size))
+    return Minimum(end.x.reshape(W0.shape), float(end.fun / d), size, count)

@@ -130,7 +130,7 @@ def gaussian_overlaps(
     bulk = np.where(np.abs(roots[0]) < np.abs(roots[1]), *roots)
     spiked = 1 / ((1 + snr**2) * alpha / (1 + bulk) - z)
 
-    def average(values, transform):
+    def average(values: np.ndarray, transform: np.ndarray) -> float:
         return -np.mean(values * transform * z).real
 
     p, kick, rows = np.ones_like(z), np.zeros_like(z), []

@@ -16,6 +16,7 @@ PRIORS_W: dict[str, Prior] = {"Rademacher": Rademacher(), "Gaussian": Gaussian()
 
 NOISE = np.linspace(-9.0, 9.0, 1801)
 """Grid of a standard normal variable."""
+
 NOISE_WEIGHTS = np.exp(-0.5 * NOISE**2) * (NOISE[1] - NOISE[0]) / np.sqrt(2 * np.pi)
 
 

@@ -15,6 +15,7 @@ CURVATURE_LEARNED = 1.35
 
 CURVATURE_SCALE = ALPHA
 """Curvature of the penalty alone: the scale that errors are compared with."""
+
 CURVATURE_MISSED = (1.4, 1.6, 2.0)
 CURVATURE_INSTANCES = {200: 100, 400: 50, 800: 30}
 

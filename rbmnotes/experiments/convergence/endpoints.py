@@ -30,6 +30,7 @@ RANDOM_STARTS = 3
 
 SPARSE = Discrete((-np.sqrt(5.0), 0.0, np.sqrt(5.0)), (0.1, 0.8, 0.1))
 """Latent variables that are mostly zero: heavier tails than a Gaussian's."""
+
 LATENT = {"signs": Rademacher(), "sparse": SPARSE}
 
 SETTINGS = (
@@ -47,17 +48,22 @@ SETTINGS = (
 
 LEARNING_RATE = 0.05
 """Two units push each other apart with a curvature of up to about 24, so 0.08 is too much."""
+
 MAX_STEPS = 400
 CLOSE = 1e-3
 """Size of the gradient at which gradient descent hands over to L-BFGS, to polish its end."""
+
 STATIONARY = 1e-5
 """Size of the gradient that counts as stationary; L-BFGS ends a little below."""
+
 AMP_ITERATIONS = 120
 
 SAME_LOSS = 1e-6
 """Losses that differ by less are those of one point."""
+
 ALIGNED = 0.3
 """Overlap from which a unit holds a signal; two random directions have about 0.04."""
+
 MIXED = 0.5
 """Ratio of its second to its first overlap from which a unit holds a mixture."""
 

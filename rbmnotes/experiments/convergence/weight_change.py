@@ -12,11 +12,13 @@ from rbmnotes.model.spiked import SpikedModel
 
 CHANGE_SNR = (1.2, 0.95, 0.75)
 """At alpha = 4 the replicon is below one, closer to one, and above one."""
+
 CHANGE_START = {"m0": 0.5, "q0": 1.0, "V0": 0.1}
 CHANGE_ITERATIONS = 20
 
 CHANGE_WINDOW = (5, 12)
 """Iterations between which the decay is measured."""
+
 CHANGE_INSTANCES = {300: 60, 600: 40, 1200: 30}
 
 

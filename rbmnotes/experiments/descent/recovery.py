@@ -14,6 +14,7 @@ from rbmnotes.theory.dmft import dmft
 
 DESCENT_START = 0.3
 """Overlap of every unit with its own signal at the informed start of gradient descent."""
+
 DESCENT_RATE, DESCENT_ITER = 0.05, 60
 ADAM_RATE, ADAM_ITER, ADAM_GRADIENT = 0.2, 400, 1e-3
 
@@ -24,7 +25,7 @@ def measure_descent(parameters: dict, rng: np.random.Generator) -> dict:
     Parameters
     ----------
     parameters : dict
-        As for :func:`measure_recovery`.
+        ``alpha``, ``snr`` (list, one a signal; as many units as signals) and ``d``.
     rng : numpy.random.Generator
 
     Returns

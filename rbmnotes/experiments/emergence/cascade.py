@@ -1,4 +1,4 @@
-r"""Signals that emerge one after another (Figure 7, left), and the power law (paper eq. 138).
+r"""Signals that emerge one after another (Figure 7, left).
 
 Sizes, learning rates, windows and seeds are fixed here, after trial runs on other seeds that showed
 what a run costs and how long it takes.

@@ -1,9 +1,8 @@
-r"""When signals emerge, against theory: the linear stage, the growth with $\log d$, and DMFT.
+r"""When signals emerge, against theory: the linear stage, and the growth with $\log d$.
 
 *Linear stage*: four signals, a start so small that nothing saturates, against the linear law for
 each run's own start. *Dimension*: one signal over two decades of $d$, from a vanishing and from a
-finite start. *Small start*: two signals of distinct strength from a small informed start, against
-the mean-field theory. All sizes and windows are fixed here.
+finite start. All sizes and windows are fixed here.
 """
 
 from __future__ import annotations

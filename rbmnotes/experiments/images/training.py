@@ -1,4 +1,4 @@
-r"""Theorem 1 on real images: RBMs trained on Fashion-MNIST and what they restore (Figure 3)."""
+r"""Theorem 1 on real images: RBMs trained on Fashion-MNIST and how likely they find test images."""
 
 from __future__ import annotations
 

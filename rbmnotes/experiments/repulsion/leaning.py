@@ -27,6 +27,7 @@ ANGLES = (25.0, 40.0)
 
 SHARE = 0.25
 """Share of their squared norm that lies in the plane; the rest of the units is orthogonal."""
+
 NORM = 0.05
 N_ITER = 40
 RECORDED = (*range(21), 25, 30, 40)

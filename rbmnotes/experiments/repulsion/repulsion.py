@@ -1,13 +1,9 @@
 r"""Equal signals: units first share them, then repel each other (Figure 7, middle and right).
 
-Two kinds of run, all with signals of equal strength and sizes, rates and starts fixed beforehand.
-From a small random start, who holds which signal at the end: with the full penalty, and with its
+Signals are of equal strength; sizes, rates and starts were fixed beforehand. From a small random
+start, who holds which signal at the end: with the full penalty, and with its
 separable part alone. For Rademacher units that part is $\frac12{\rm tr}\,Q$, so that the units do
-not see each other and each solves the problem of one unit, exactly. From a start that leans to one
-signal, two units against their mean-field theory, step by step.
-
-Named numbers of the second kind, ``M01(5)`` and so on, are those of
-:mod:`rbmnotes.experiments.descent.dynamics`.
+not see each other and each solves the problem of one unit, exactly.
 """
 
 from __future__ import annotations

@@ -21,15 +21,18 @@ from rbmnotes.theory.limits import outlier_eigenvalue
 ALPHA = 4.0
 SNR = (0.919, 1.131, 1.414, 1.768)
 """About 1.3, 1.6, 2 and 2.5 times the BBP threshold."""
+
 INSTANCES = {100: 400, 200: 200, 400: 80}
 """Number of instances at each dimension d; so below."""
 
 WEAK_SNR = 0.495
 """About 0.7 times the BBP threshold."""
+
 WEAK_INSTANCES = {100: 200, 200: 150, 400: 100}
 
 EQUAL_SNR = 1.5
 """Of each of two signals."""
+
 EQUAL_INSTANCES = {100: 400, 200: 300, 400: 150}
 PRIORS: dict[str, Prior] = {"Rademacher": Rademacher(), "Gaussian": Gaussian()}
 """Of the signals and of the latent variables alike."""
@@ -56,7 +59,7 @@ def measure_pca(parameters: dict, rng: np.random.Generator) -> dict:
     ----------
     parameters : dict
         ``alpha``; ``snr``, the strength of each of ``r`` signals; ``prior`` and ``channel``, names
-        in :data:`PRIORS` and :data:`~rbmnotes.experiments.spiked.channels.CHANNELS`; ``d``.
+        in ``PRIORS`` and ``CHANNELS``; ``d``.
     rng : numpy.random.Generator
 
     Returns

@@ -21,6 +21,7 @@ SIZES = (10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 FIT_FROM = 300
 CORRELATED_SIZES, CORRELATED_INSTANCES = (300, 1000, 3000, 10_000), 80
 """So many that the interval of the exponent, wider here, is narrow enough to decide."""
+
 MEAN_SIZES = (10_000, 30_000, 90_000)
 """For visible units with a mean. If they are skewed the next order is smaller by a root of d only:
 from d = 3000 on it changes a fitted exponent by 0.01, as much as such a fit can tell."""

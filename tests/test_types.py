@@ -86,7 +86,7 @@ def test_the_page_names_what_is_there():
     for name, members in PAGE.items():
         assert not set(members) - set(dir(resolve(name))), name
     assert PAGE["rbmnotes.SpikedModel"] == ["r", "n", "sample", "information_coefficient"]
-    assert "rbmnotes.evidence.slopes.compare_slope" in PAGE
+    assert "rbmnotes.evidence.compare_slope" in PAGE
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -10,15 +10,15 @@ that could not fail shows nothing. Many comparisons are judged together by `join
 from rbmnotes.evidence.counts import Count, count
 from rbmnotes.evidence.identities import Identity, compare_exactly
 from rbmnotes.evidence.joint import JointAgreement, joint
-from rbmnotes.evidence.paths import PathAgreement, compare_paths
+from rbmnotes.evidence.paths import PathAgreement, compare_paths, extrapolate_paths
 from rbmnotes.evidence.points import (
     Extrapolation,
     Extrapolations,
     extrapolate,
     extrapolate_all,
 )
-from rbmnotes.evidence.rates import Rate, rate
 from rbmnotes.evidence.rules import CONFIDENCE
+from rbmnotes.evidence.slopes import Slope, compare_exponent, compare_slope, rate
 
 __all__ = [
     "CONFIDENCE",
@@ -28,12 +28,15 @@ __all__ = [
     "Identity",
     "JointAgreement",
     "PathAgreement",
-    "Rate",
+    "Slope",
     "compare_exactly",
+    "compare_exponent",
     "compare_paths",
+    "compare_slope",
     "count",
     "extrapolate",
     "extrapolate_all",
+    "extrapolate_paths",
     "joint",
     "rate",
 ]

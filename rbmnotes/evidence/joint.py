@@ -44,7 +44,7 @@ def joint(results: Sequence[Comparison | Sequence[Comparison]]) -> JointAgreemen
     Parameters
     ----------
     results : sequence
-        Results that have a ``p_value`` (`Extrapolation`, `Rate`, `PathAgreement`, `Count`), or
+        Results that have a ``p_value`` (`Extrapolation`, `Slope`, `PathAgreement`, `Count`), or
         sequences of such.
 
     Returns

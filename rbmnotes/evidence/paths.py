@@ -112,3 +112,36 @@ def _smallest_ratio(shifts: np.ndarray, scales: np.ndarray) -> float:
     """Return the smallest shift relative to its scale; scales of zero count for nothing."""
     nonzero = scales > 0
     return float(np.min(shifts[nonzero] / scales[nonzero])) if nonzero.any() else np.inf
+
+
+def extrapolate_paths(sizes: ArrayLike, samples: ArrayLike) -> np.ndarray:
+    """Extrapolate every instance's path to infinite d, so that a bias c/d drops out.
+
+    Instances are independent, so the i-th of one size may be combined with the i-th of another:
+    with the weights of a linear fit in 1/d of numbers whose variance is proportional to 1/d.
+
+    Parameters
+    ----------
+    sizes : (s,) array
+        Dimensions, at least two.
+    samples : (s, n, ...) array
+        Paths of n independent instances at each of them.
+
+    Returns
+    -------
+    (n, ...) array
+        Paths for :func:`compare_paths`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sizes, one occurs twice, or shapes do not match.
+    """
+    sizes = finite_array(sizes, "sizes", (None,)).astype(float)
+    if len(set(sizes)) < max(2, len(sizes)):
+        raise ValueError(f"sizes must be two or more different ones; got {sizes.tolist()}")
+    samples = np.asarray(samples, dtype=float)
+    samples = finite_array(samples, "samples", (len(sizes), *samples.shape[1:]))
+    design = np.column_stack([np.ones_like(sizes), 1.0 / sizes])
+    weights = np.linalg.solve(design.T @ (sizes[:, None] * design), design.T * sizes)[0]
+    return np.einsum("d,d...->...", weights, samples)

@@ -1,7 +1,8 @@
-r"""Slopes against theory: emergence times against $\log d$, exponents of a power law.
+r"""Slopes against theory: rates at which errors fall, times against $\log d$, exponents.
 
 Tolerance fixed beforehand: a slope agrees if its 99 % bootstrap interval over instances holds the
-prediction, and decides nothing if that interval is wider than a fifth of the prediction.
+prediction, and decides nothing if that interval is too wide: 0.2 for a rate, a fifth of the
+prediction for others.
 """
 
 from __future__ import annotations
@@ -13,7 +14,13 @@ import numpy as np
 
 from rbmnotes._types import ArrayLike, Groups, Seed
 from rbmnotes._validation import finite_array, random_generator
-from rbmnotes.evidence.rules import CONFIDENCE, interval_p_value, interval_verdict
+from rbmnotes.evidence.rules import (
+    CONFIDENCE,
+    WIDEST_INTERVAL,
+    interval_p_value,
+    interval_verdict,
+    with_error,
+)
 
 WIDTH = 0.2
 """Widest interval, as a share of the prediction, that decides anything."""
@@ -33,17 +40,20 @@ class Slope:
         Upper end.
     theory : float
         Predicted slope.
+    widest : float
+        Width of the interval from which on it decides nothing.
     """
 
     value: float
     low: float
     high: float
     theory: float
+    widest: float
 
     @property
     def verdict(self) -> str:
         """*agrees* if the interval holds the theory; *undecided* if it is too wide to tell."""
-        return interval_verdict(self.low, self.high, self.theory, WIDTH * abs(self.theory))
+        return interval_verdict(self.low, self.high, self.theory, self.widest)
 
     @property
     def p_value(self) -> float:
@@ -51,10 +61,52 @@ class Slope:
         return interval_p_value(self.value, self.low, self.high, self.theory)
 
     def __str__(self) -> str:
-        return (
-            f"slope {self.value:.3f}, 99 % interval {self.low:.3f} to {self.high:.3f}, "
-            f"theory {self.theory:.3f}"
-        )
+        half_width = 0.5 * (self.high - self.low)
+        return f"slope {with_error(self.value, half_width)} (99 %), theory {self.theory:.4g}"
+
+
+def rate(
+    sizes: ArrayLike, samples: ArrayLike, theory: float, n_bootstrap: int = 1000, rng: Seed = 0
+) -> Slope:
+    """Fit the exponent with which the root mean square over instances falls.
+
+    Parameters
+    ----------
+    sizes : (s,) array
+        Dimensions (or times) in the window of the fit.
+    samples : (s, n) array
+        Error of each instance at each size, n at least 20; instances are independent.
+    theory : float
+        Predicted exponent.
+    n_bootstrap : int
+        Number of resamplings of the instances.
+    rng : int or numpy.random.Generator
+        Seed or generator of the resampling.
+
+    Returns
+    -------
+    Slope
+        An exponent.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match or there are fewer than 20 instances.
+    """
+    sizes = finite_array(sizes, "sizes", (None,))
+    squares = finite_array(samples, "samples", (len(sizes), None)) ** 2
+    n = squares.shape[1]
+    if n < 20:
+        raise ValueError(f"samples must hold at least 20 instances; got {n}")
+    log_sizes = np.log(sizes)
+    weights = (log_sizes - log_sizes.mean()) / np.sum((log_sizes - log_sizes.mean()) ** 2)
+    draws = random_generator(rng).integers(n, size=(n_bootstrap, len(sizes), n))
+    resampled = np.take_along_axis(squares[None], draws, axis=2).mean(axis=2)
+    low, high = np.quantile(
+        0.5 * np.log(resampled) @ weights, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]
+    )
+    slope = 0.5 * np.log(squares.mean(axis=1)) @ weights
+    return Slope(float(slope), float(low), float(high), float(theory), WIDEST_INTERVAL)
 
 
 def compare_slope(
@@ -111,9 +163,11 @@ def compare_slope(
             for _ in range(n_bootstrap)
         ]
     )
-    low, high = np.quantile(resampled @ row, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
-    value = row @ np.array([group.mean() for group in groups])
-    return Slope(float(theory + value), float(theory + low), float(theory + high), theory)
+    low, high = map(
+        float, np.quantile(resampled @ row, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
+    )
+    value = float(row @ np.array([group.mean() for group in groups]))
+    return Slope(theory + value, theory + low, theory + high, theory, WIDTH * abs(theory))
 
 
 def _slope_weights(design: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -156,4 +210,5 @@ def compare_exponent(
     draws = random_generator(rng).integers(len(samples), size=(n_bootstrap, len(samples)))
     fitted = exponent(samples[draws].mean(axis=1))
     low, high = np.quantile(fitted, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
-    return Slope(float(exponent(samples.mean(axis=0))), float(low), float(high), float(theory))
+    value, widest = float(exponent(samples.mean(axis=0))), WIDTH * abs(theory)
+    return Slope(value, float(low), float(high), float(theory), widest)

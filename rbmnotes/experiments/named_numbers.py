@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from rbmnotes.evidence import extrapolate_paths
+
 
 def name_order_parameters(recorded, M, Q, loss, gradient=None) -> dict:
     """Name the entries of M and Q, the loss and, if given, the gradient at some iterations.
@@ -77,10 +79,9 @@ def series(table: pd.DataFrame, setting: str, name: str) -> tuple[np.ndarray, np
 
 
 def without_bias(table: pd.DataFrame, setting: str, columns) -> np.ndarray:
-    """Extrapolate every instance's columns_of to infinite d, so that a bias c/d drops out.
+    """Extrapolate every instance's numbers to infinite d, so that a bias c/d drops out.
 
-    Instances are independent, so the i-th of one size may be combined with the i-th of another:
-    with the weights of a linear fit in 1/d of columns_of whose variance is proportional to 1/d.
+    By :func:`rbmnotes.evidence.extrapolate_paths`, as many instances at every size.
 
     Parameters
     ----------
@@ -96,9 +97,7 @@ def without_bias(table: pd.DataFrame, setting: str, columns) -> np.ndarray:
     rows = table[table.setting == setting].sort_values(["d", "instance"])
     sizes = np.sort(rows.d.unique()).astype(float)
     samples = np.stack([rows[rows.d == d][list(columns)].to_numpy() for d in sizes])
-    design = np.column_stack([np.ones_like(sizes), 1.0 / sizes])
-    weights = np.linalg.solve(design.T @ (sizes[:, None] * design), design.T * sizes)[0]
-    return np.einsum("d,dic->ic", weights, samples)
+    return extrapolate_paths(sizes, samples)
 
 
 def predicted(theory: pd.DataFrame, setting: str, columns) -> tuple[np.ndarray, np.ndarray]:

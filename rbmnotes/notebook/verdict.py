@@ -47,7 +47,7 @@ def verdict(claim: str, what: str, result: Result) -> None:
         Id of a row of ``claims.yml``.
     what : str
         The quantity compared.
-    result : Extrapolation, Rate, PathAgreement, Identity, Count or JointAgreement
+    result : Extrapolation, Slope, PathAgreement, Identity, Count or JointAgreement
         From ``rbmnotes.evidence``.
     """
     print(printable(f"[{claim}] {result.verdict}: {what}: {result}"))

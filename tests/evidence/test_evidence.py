@@ -12,6 +12,7 @@ from rbmnotes.evidence import (
     count,
     extrapolate,
     extrapolate_all,
+    extrapolate_paths,
     joint,
     rate,
 )
@@ -68,7 +69,7 @@ def test_rate_finds_the_exponent_and_rejects_another():
     sizes = (100, 1000, 10_000)
     result = rate(sizes, synthetic_errors(-1.0, n=200), theory=-1.0)
     assert result.verdict == "agrees"
-    assert result.low < result.slope < result.high
+    assert result.low < result.value < result.high
     assert rate(sizes, synthetic_errors(-1.0, n=200), theory=-0.9).verdict == "disagrees"
     assert rate(sizes, synthetic_errors(-1.0, n=20), theory=-1.0).verdict == "undecided"
 
@@ -103,6 +104,20 @@ def test_path_test_finds_a_wrong_theory():
     theory = np.linspace(1, 2, 12)
     assert compare_paths(correlated_paths(rng, bias=1.5), theory).verdict == "disagrees"
     assert compare_paths(correlated_paths(rng), 0.5 * theory).p_value == 0.0  # the fixed start
+
+
+def test_paths_at_infinite_dimension():
+    """A correction of order 1/d drops out; among such weights none has less noise."""
+    sizes, rng = [100, 200, 800], np.random.default_rng(3)
+    limit, bias = rng.standard_normal((2, 6, 4))
+    samples = [limit + bias / d for d in sizes]
+    np.testing.assert_allclose(extrapolate_paths(sizes, samples), limit, atol=1e-12)
+    weights = np.array([extrapolate_paths(sizes, np.eye(3)[:, [a]])[0] for a in range(3)])
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights @ np.divide(1, sizes) == pytest.approx(0.0, abs=1e-15)
+    free = np.cross(np.ones(3), np.divide(1, sizes))  # what keeps both sums
+    noise = [np.sum((weights + step * free) ** 2 / sizes) for step in (-0.1, 0.0, 0.1)]
+    assert noise[1] < min(noise[0], noise[2])
 
 
 def test_signs_that_repeat_the_data_are_no_smaller():
@@ -140,6 +155,9 @@ def test_results_print_value_error_and_theory():
         (lambda: compare_paths(np.ones((5, 3)), np.ones(3)), "samples"),
         (lambda: compare_paths(np.ones((20, 3)), np.ones(3)), "samples"),
         (lambda: compare_paths(np.ones((20, 3)), np.ones(4)), "theory"),
+        (lambda: extrapolate_paths([100], np.ones((1, 3))), "sizes"),
+        (lambda: extrapolate_paths([100, 100], np.ones((2, 3))), "sizes"),
+        (lambda: extrapolate_paths([100, 200], np.ones((3, 3))), "samples"),
         (lambda: compare_exactly([1.0], [1.0, 2.0], 1e-9), "values"),
     ],
 )

@@ -276,7 +276,7 @@ def test_slopes_are_judged_by_their_interval():
     assert slopes.compare_slope(sizes, noisy, predicted).verdict == "undecided"
     assert slopes.compare_slope(sizes, right, predicted).theory == pytest.approx(2.0)
     # a normal law's 99 % interval reaches 2.576 standard errors to both sides
-    edge = slopes.Slope(value=1.2, low=1.0, high=1.4, theory=1.0)
+    edge = slopes.Slope(value=1.2, low=1.0, high=1.4, theory=1.0, widest=0.5)
     assert edge.p_value == pytest.approx(0.01, rel=1e-3)
 
     def mean(values):

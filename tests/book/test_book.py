@@ -1,6 +1,9 @@
 """The book as stored: outputs present, pictures fresh, nothing of the machine that made them."""
 
+import ast
+import importlib
 import importlib.util
+import inspect
 import json
 import re
 
@@ -8,6 +11,7 @@ import pytest
 import yaml
 
 from tests.helpers import ROOT
+from tests.test_types import PAGE, resolve
 
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 
@@ -112,3 +116,35 @@ def test_gallery_pictures_are_those_of_the_chapters():
 def test_pages_without_code_run_none():
     for path in (ROOT / "book").glob("*.md"):
         assert "{code-cell}" not in path.read_text(encoding="utf-8")
+
+
+def called(path):
+    """Return the package's functions and classes, by full name, that a chapter's code names."""
+    sources = ["".join(cell["source"]) for cell in code_cells(path)]
+    trees = [ast.parse(re.sub(r"^%.*$", "", source, flags=re.MULTILINE)) for source in sources]
+    nodes, names, found = [node for tree in trees for node in ast.walk(tree)], {}, {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {a.asname or a.name: a.name for a in node.names if a.name == "rbmnotes"}
+        elif isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "rbmnotes":
+            names |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in names:
+            found[names[node.id]] = None
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in names:
+            found[f"{names[node.value.id]}.{node.attr}"] = None
+    for name in found:
+        module, _, last = name.rpartition(".")
+        try:
+            found[name] = getattr(importlib.import_module(module or name), last, None)
+        except ModuleNotFoundError:  # an attribute of a class
+            continue
+    return {k: v for k, v in found.items() if inspect.isfunction(v) or inspect.isclass(v)}
+
+
+def test_what_chapters_call_is_on_the_page_of_the_package():
+    listed = {id(resolve(name)) for name in PAGE}
+    for path in NOTEBOOKS:
+        missing = {name for name, thing in called(path).items() if id(thing) not in listed}
+        assert not missing, path
+    assert len(called(ROOT / "book" / "gordon.ipynb")) > 20

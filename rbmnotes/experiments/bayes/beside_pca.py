@@ -49,7 +49,7 @@ def measure_bayes_map(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Returns
     -------
     list of dict
-        A row an entry of :data:`MOMENTS`: ``iteration``, the mean matched overlaps ``amp`` and
+        A row an entry of ``MOMENTS``: ``iteration``, the mean matched overlaps ``amp`` and
         ``pca``, and whether the run has ``settled`` by then (later rows repeat its end).
     """
     r, d = parameters["r"], parameters["d"]

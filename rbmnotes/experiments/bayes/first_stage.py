@@ -36,7 +36,7 @@ def measure_first_stage(parameters: dict, rng: np.random.Generator) -> list[dict
     Returns
     -------
     list of dict
-        A row a start and entry of :data:`MOMENTS`: ``start``, ``iteration``, the ``largest``
+        A row a start and entry of ``MOMENTS``: ``start``, ``iteration``, the ``largest``
         cosine with a signal, that with the ``span`` of all, ``score``, and ``settled``.
     """
     law = PRIORS_W[parameters["prior_w"]]

@@ -71,7 +71,7 @@ def measure_bayes_comparison(parameters: dict, rng: np.random.Generator) -> list
     list of dict
         ``method`` (random, spectral, decimation, pca), ``start`` (number of a random start),
         ``overlap`` (mean over the signals, matched), ``smallest_overlap``, ``early_overlap`` (mean
-        at iteration :data:`EARLY`, or at the end of a shorter run), ``converged``, ``score`` (sum
+        at iteration ``EARLY``, or at the end of a shorter run), ``converged``, ``score`` (sum
         over the stages of decimation) and ``n_iter``. PCA and decimation have no early overlap of
         their own and show that at the end; PCA's score is zero.
     """

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rbmnotes.algorithms.bayes_amp import bayes_amp
 from rbmnotes.algorithms.starts import informed_start
-from rbmnotes.evidence import Extrapolation, extrapolate
+from rbmnotes.evidence import Extrapolation, extrapolate, extrapolate_paths
 from rbmnotes.experiments.engine.experiment import Experiment, Scale, grid, scale_of_sizes
 from rbmnotes.experiments.engine.exported import read_exported, results_folder
 from rbmnotes.model.order_parameters import matched_overlap
@@ -49,7 +49,7 @@ def measure_bayes_path(parameters: dict, rng: np.random.Generator) -> list[dict]
     Parameters
     ----------
     parameters : dict
-        ``prior_u``, ``prior_w`` (keys of :data:`LAWS`) and ``d``.
+        ``prior_u``, ``prior_w`` (keys of ``LAWS``) and ``d``.
     rng : numpy.random.Generator
         Data and start have streams of their own, spawned from it.
 
@@ -78,10 +78,7 @@ def predict_bayes_path(prior_u: str, prior_w: str) -> BayesStateEvolution:
 
 
 def extrapolated_paths(table: pd.DataFrame, prior_u: str, prior_w: str) -> np.ndarray:
-    r"""Return paths without the correction of order $1/d$.
-
-    Every instance at the larger size $d_2$ is paired with one at the smaller $d_1$, independent of
-    it, to $(d_2x_2-d_1x_1)/(d_2-d_1)$.
+    """Return paths without the correction of order 1/d, every instance with one of each size.
 
     Parameters
     ----------
@@ -99,8 +96,7 @@ def extrapolated_paths(table: pd.DataFrame, prior_u: str, prior_w: str) -> np.nd
     for d in PATH_INSTANCES:
         ordered = rows[rows.d == d].sort_values(["instance", "t"])[["m", "q"]].to_numpy()
         paths.append(ordered.reshape(-1, PATH_ITER + 1, 2).transpose(0, 2, 1))
-    small, large = PATH_INSTANCES
-    return (large * paths[1] - small * paths[0]) / (large - small)
+    return extrapolate_paths(list(PATH_INSTANCES), paths)
 
 
 def measure_bayes_point(parameters: dict, rng: np.random.Generator) -> dict:
@@ -109,7 +105,7 @@ def measure_bayes_point(parameters: dict, rng: np.random.Generator) -> dict:
     Parameters
     ----------
     parameters : dict
-        ``prior_u``, ``prior_w`` (keys of :data:`LAWS`), ``snr`` and ``d``.
+        ``prior_u``, ``prior_w`` (keys of ``LAWS``), ``snr`` and ``d``.
     rng : numpy.random.Generator
         Data and start have streams of their own, spawned from it.
 

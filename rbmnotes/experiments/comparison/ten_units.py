@@ -78,7 +78,7 @@ def measure_equal_rate(parameters: dict, rng: np.random.Generator) -> list[dict]
     Returns
     -------
     list of dict
-        A row a method (``CD``, ``GD``) and step of :data:`RATE_STEPS` up to the last: ``method``,
+        A row a method (``CD``, ``GD``) and step of ``RATE_STEPS`` up to the last: ``method``,
         ``step`` and the mean matched ``overlap``.
     """
     for_data, for_start, for_chains = rng.spawn(3)

@@ -96,7 +96,7 @@ SETTINGS = {
 def train_case(
     X, start, method: str, rate: float, n_iter: int, hidden: Prior, W_star, rng, keep_weights=False
 ) -> DescentHistory:
-    """Train by one of :data:`METHODS` and return what was recorded.
+    """Train by one of ``METHODS`` and return what was recorded.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def measure_contrastive(parameters: dict, rng: np.random.Generator) -> list[dict
     Parameters
     ----------
     parameters : dict
-        ``case``, a key of :data:`CASES`, and ``d``.
+        ``case``, a key of ``CASES``, and ``d``.
     rng : numpy.random.Generator
 
     Returns
@@ -177,7 +177,7 @@ def measure_contrastive_theory(parameters: dict, rng: np.random.Generator) -> di
     Parameters
     ----------
     parameters : dict
-        ``setting``, a key of :data:`SETTINGS`, and ``n_paths``.
+        ``setting``, a key of ``SETTINGS``, and ``n_paths``.
     rng : numpy.random.Generator
 
     Returns

@@ -75,7 +75,7 @@ def measure_end(parameters: dict, rng: np.random.Generator) -> dict:
     Parameters
     ----------
     parameters : dict
-        ``hidden`` (a key of :data:`UNITS`), ``alpha``, ``snr``, ``cycles``, ``rate``,
+        ``hidden`` (a key of ``UNITS``), ``alpha``, ``snr``, ``cycles``, ``rate``,
         ``persistent`` and ``d``.
     rng : numpy.random.Generator
 

@@ -101,7 +101,7 @@ def measure_speed(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Parameters
     ----------
     parameters : dict
-        ``case``, a key of :data:`CASES`, ``rate`` and ``d``.
+        ``case``, a key of ``CASES``, ``rate`` and ``d``.
     rng : numpy.random.Generator
 
     Returns

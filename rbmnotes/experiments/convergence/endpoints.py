@@ -104,7 +104,7 @@ def measure_landscape(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Parameters
     ----------
     parameters : dict
-        ``k`` units, ``snr`` (list, one a signal), ``latent`` (key of :data:`LATENT`) and ``d``.
+        ``k`` units, ``snr`` (list, one a signal), ``latent`` (key of ``LATENT``) and ``d``.
     rng : numpy.random.Generator
 
     Returns
@@ -173,7 +173,7 @@ def balanced_pair(d: int, snr, rng: np.random.Generator) -> tuple[np.ndarray, np
     r"""Draw data of two signals whose sparse latent variables have exactly their proportions.
 
     The signals are orthogonal, and the noise has no mean field along latent variables and signals.
-    All of this holds in the limit. At finite d a sample of :data:`SPARSE` has strengths that
+    All of this holds in the limit. At finite d a sample of ``SPARSE`` has strengths that
     fluctuate by some 5 % at d = 400, which moves a mixture's overlaps by much more than 1/d.
 
     Parameters

@@ -25,7 +25,7 @@ def measure_rows(parameters: dict, rng: np.random.Generator) -> dict:
     Parameters
     ----------
     parameters : dict
-        ``prior_w`` (key of :data:`ROWS_PRIORS`) and ``d``.
+        ``prior_w`` (key of ``ROWS_PRIORS``) and ``d``.
     rng : numpy.random.Generator
 
     Returns

@@ -83,7 +83,7 @@ def measure_dynamics(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Parameters
     ----------
     parameters : dict
-        ``model``, a key of :data:`MODELS`, and ``d``.
+        ``model``, a key of ``MODELS``, and ``d``.
     rng : numpy.random.Generator
 
     Returns
@@ -124,7 +124,7 @@ def measure_mean_field(parameters: dict, rng: np.random.Generator) -> dict:
     Parameters
     ----------
     parameters : dict
-        ``setting``, a key of :data:`SETTINGS`, and ``n_paths``.
+        ``setting``, a key of ``SETTINGS``, and ``n_paths``.
     rng : numpy.random.Generator
 
     Returns

@@ -32,8 +32,8 @@ def measure_descent(parameters: dict, rng: np.random.Generator) -> dict:
     -------
     dict
         Overlaps ``adam_1``, ... and ``gd_1``, ... in the order of the signals, the latter of each
-        signal with its own unit after :data:`DESCENT_ITER` steps; ``converged``, ``n_iter`` and
-        ``gradient_size`` of Adam, which stops at a gradient of :data:`ADAM_GRADIENT`.
+        signal with its own unit after ``DESCENT_ITER`` steps; ``converged``, ``n_iter`` and
+        ``gradient_size`` of Adam, which stops at a gradient of ``ADAM_GRADIENT``.
     """
     model = SpikedModel(parameters["alpha"], parameters["snr"])
     data = model.sample(parameters["d"], rng)

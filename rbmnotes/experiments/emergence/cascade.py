@@ -67,7 +67,7 @@ def measure_cascade(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Parameters
     ----------
     parameters : dict
-        ``cascade``, a key of :data:`CASCADES`, and ``d``.
+        ``cascade``, a key of ``CASCADES``, and ``d``.
     rng : numpy.random.Generator
 
     Returns

@@ -80,7 +80,7 @@ def measure_linear_stage(parameters: dict, rng: np.random.Generator) -> dict:
     -------
     dict
         ``time_1``, ...: when the span of the units has an overlap of one half with a signal, at
-        most :data:`STAGE_ITER`; ``law_1``, ...: what the linear law says for this start;
+        most ``STAGE_ITER``; ``law_1``, ...: what the linear law says for this start;
         ``largest_norm``: of a unit when the last of these has happened.
     """
     d = parameters["d"]
@@ -124,7 +124,7 @@ def measure_dimension(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Parameters
     ----------
     parameters : dict
-        ``method``, a key of :data:`DIMENSION_SNR`, and ``d``.
+        ``method``, a key of ``DIMENSION_SNR``, and ``d``.
     rng : numpy.random.Generator
 
     Returns
@@ -178,7 +178,7 @@ def finite_norm_times(method: str, d: int, zeta) -> np.ndarray:
     Parameters
     ----------
     method : str
-        A key of :data:`DIMENSION_SNR`.
+        A key of ``DIMENSION_SNR``.
     d : int
     zeta : (m,) array
 

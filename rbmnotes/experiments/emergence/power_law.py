@@ -37,7 +37,7 @@ LAW_DRAWS = 2000
 
 
 def power_strengths(beta: float) -> np.ndarray:
-    r"""Return $\lambda_i\propto i^{-\beta}$, the weakest at :data:`POWER_WEAKEST`."""
+    r"""Return $\lambda_i\propto i^{-\beta}$, the weakest at ``POWER_WEAKEST``."""
     r = POWERS[beta]
     return POWER_WEAKEST * (np.arange(1, r + 1) / r) ** -beta
 
@@ -59,7 +59,7 @@ def measure_power_law(parameters: dict, rng: np.random.Generator) -> dict:
     Parameters
     ----------
     parameters : dict
-        ``beta``, ``hidden`` (a key of :data:`POWER_UNITS`) and ``d``.
+        ``beta``, ``hidden`` (a key of ``POWER_UNITS``) and ``d``.
     rng : numpy.random.Generator
 
     Returns
@@ -148,7 +148,7 @@ def power_exponent(beta: float, log_times) -> np.ndarray:
     Returns
     -------
     (...) array
-        Slope of $\log\sum_{i<j\le r}\lambda_j^2$ against $\log t_i$ over :data:`POWER_WINDOW`.
+        Slope of $\log\sum_{i<j\le r}\lambda_j^2$ against $\log t_i$ over ``POWER_WINDOW``.
     """
     first, last = POWER_WINDOW[beta]
     x = np.asarray(log_times)[..., first - 1 : last]

@@ -154,7 +154,7 @@ def seed_sequence(experiment: Experiment, parameters: dict, instance: int):
 
     It depends on the experiment's name and version, the point and the instance, and neither on
     the rest of the grid, the scale nor the order of the work. Equal to spawning all instances
-    from the point's own :class:`numpy.random.SeedSequence`, see :data:`SEED_RULE`.
+    from the point's own :class:`numpy.random.SeedSequence`, see ``SEED_RULE``.
     """
     text = canonical([experiment.name, experiment.version, parameters])
     words = np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype="<u4").tolist()

@@ -45,7 +45,7 @@ UNSTABLE = (
 SIZES = (500, 1000, 2000)
 INSTANCES = 50
 STARTS = ("informed", "spectral", "random 1", "random 2", "random 3")
-"""The signal; the end of :data:`POWER_STEPS` power iterations; standard normal weights."""
+"""The signal; the end of ``POWER_STEPS`` power iterations; standard normal weights."""
 
 POWER_STEPS = 10
 DECREASE = 1e-8
@@ -66,7 +66,7 @@ r"""Largest entry of $d\,\nabla\mathcal L$ at which L-BFGS stops in any case."""
 
 
 def draw_starts(X, W_star, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return first weights (d,) for each of :data:`STARTS`.
+    """Return first weights (d,) for each of ``STARTS``.
 
     Parameters
     ----------
@@ -95,15 +95,15 @@ def measure_minimum(parameters: dict, rng: np.random.Generator) -> dict:
     Parameters
     ----------
     parameters : dict
-        ``alpha``, ``snr``, ``hidden`` and ``prior_u`` (keys of :data:`PRIORS`) and ``d``.
+        ``alpha``, ``snr``, ``hidden`` and ``prior_u`` (keys of ``PRIORS``) and ``d``.
     rng : numpy.random.Generator
 
     Returns
     -------
     dict
         Of the lowest end: ``loss``, ``overlap`` (its size) and ``self_overlap``. Over the starts:
-        ``spread`` of the losses, ``reached`` (how many ended within :data:`SAME_LOSS` of the
-        lowest), ``stationary`` (how many ended with a gradient below :data:`GRADIENT`), the
+        ``spread`` of the losses, ``reached`` (how many ended within ``SAME_LOSS`` of the
+        lowest), ``stationary`` (how many ended with a gradient below ``GRADIENT``), the
         largest ``gradient_size``, ``evaluations`` in all, and each loss, such as
         ``loss_spectral``.
     """

@@ -48,7 +48,7 @@ INSTANCES = {250: 40, 500: 20, 1000: 12}
 """Number of instances at each dimension."""
 
 INSTANCES_MANY_SAMPLES = {100: 40, 200: 20, 400: 12}
-"""The same from :data:`MANY_SAMPLES` samples a dimension on."""
+"""The same from ``MANY_SAMPLES`` samples a dimension on."""
 
 MANY_SAMPLES = 50.0
 
@@ -117,7 +117,7 @@ def measure_phase(parameters: dict, rng: np.random.Generator) -> dict:
     -------
     dict
         Of AMP: ``converged``, ``n_iter``, ``gradient_size``, ``rate`` (NaN unless the change of
-        the weights fell through :data:`WINDOW`), ``last_change``, ``q_step`` and
+        the weights fell through ``WINDOW``), ``last_change``, ``q_step`` and
         ``q_two_steps`` (mean size of the change of q over one and over two iterations at the end;
         small beside the first, the second tells a cycle of two states), ``V``, ``amp_loss``,
         ``amp_overlap``. Of the descents: ``loss`` and ``overlap`` of the lowest, ``spread`` of

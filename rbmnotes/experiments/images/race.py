@@ -53,7 +53,7 @@ def measure_race(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Parameters
     ----------
     parameters : dict
-        ``name``, a key of :data:`METHODS`, ``learning_rate``, ``batch_size`` and the ``budget`` in
+        ``name``, a key of ``METHODS``, ``learning_rate``, ``batch_size`` and the ``budget`` in
         seconds.
     rng : numpy.random.Generator
 

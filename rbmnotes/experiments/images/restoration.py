@@ -42,7 +42,7 @@ def corrupt(images: np.ndarray, task: str, rng) -> tuple[np.ndarray, np.ndarray]
     ----------
     images : (n, 784) array of -1 and 1
     task : str
-        A key of :data:`OCCLUSIONS`, or ``noise`` followed by a share such as ``noise 0.2``.
+        A key of ``OCCLUSIONS``, or ``noise`` followed by a share such as ``noise 0.2``.
     rng : numpy.random.Generator
 
     Returns

@@ -57,7 +57,7 @@ def train_on_images(
     Parameters
     ----------
     name : str
-        A key of :data:`METHODS`.
+        A key of ``METHODS``.
     n_epochs : int
     rng : int or numpy.random.Generator
     callback : callable, optional
@@ -65,7 +65,7 @@ def train_on_images(
     k : int
         Number of hidden units.
     **recipe
-        ``learning_rate`` and ``batch_size``; those of :data:`RECIPES` if absent.
+        ``learning_rate`` and ``batch_size``; those of ``RECIPES`` if absent.
 
     Returns
     -------

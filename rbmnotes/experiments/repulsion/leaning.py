@@ -37,7 +37,7 @@ SETTINGS = ("gd", "cd", "alone")
 
 
 def leaning_start() -> tuple[np.ndarray, np.ndarray]:
-    """Return M and Q of two units that lean to the same signal, see :data:`ANGLES`."""
+    """Return M and Q of two units that lean to the same signal, see ``ANGLES``."""
     angles = np.deg2rad(ANGLES)
     M0 = np.sqrt(NORM * SHARE) * np.array([np.cos(angles), np.sin(angles)])
     return M0, M0.T @ M0 + NORM * (1.0 - SHARE) * np.eye(2)
@@ -56,7 +56,7 @@ def measure_leaning(parameters: dict, rng: np.random.Generator) -> list[dict]:
     -------
     list of dict
         A row a setting: its name as ``setting``, and the entries of M and Q at the iterations
-        :data:`RECORDED`, with seven significant digits. Of units alone the diagonal of Q only.
+        ``RECORDED``, with seven significant digits. Of units alone the diagonal of Q only.
     """
     data = SpikedModel(ALPHA, [SNR] * 2).sample(parameters["d"], rng)
     X, W_star = data.X.astype(np.float32), data.W_star

@@ -61,7 +61,7 @@ def train_each(X, W0, W_star, n_iter: int = LONGEST) -> tuple[np.ndarray, np.nda
     W0 : (d, k) array
     W_star : (d, r) array
     n_iter : int
-        A unit stops earlier once it holds a signal and rests (:data:`REST`).
+        A unit stops earlier once it holds a signal and rests (``REST``).
 
     Returns
     -------
@@ -132,7 +132,7 @@ def measure_sharing(parameters: dict, rng: np.random.Generator) -> dict:
     Returns
     -------
     dict
-        Of :data:`UNITS` units alone: ``held_1``, ..., how many end on each signal; ``lost``, how
+        Of ``UNITS`` units alone: ``held_1``, ..., how many end on each signal; ``lost``, how
         many on none; ``aligned``, :func:`squared_cosine` of their parts in the signals' span when
         they leave the linear stage, and ``aligned_law``, the same from the start's components
         along this draw's outliers, each multiplied by its own growth; ``left``, the mean step

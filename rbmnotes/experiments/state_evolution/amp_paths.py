@@ -52,7 +52,7 @@ def measure_path(parameters: dict, rng: np.random.Generator) -> list[dict]:
     Parameters
     ----------
     parameters : dict
-        ``setting``, a key of :data:`SETTINGS`, and ``d``.
+        ``setting``, a key of ``SETTINGS``, and ``d``.
     rng : numpy.random.Generator
 
     Returns

@@ -49,7 +49,7 @@ class Scenario:
     biases : bool
         Whether both layers have biases.
     skewed_weights : bool
-        Draw weights from :data:`SKEWED` instead of the uniform law of variance one.
+        Draw weights from ``SKEWED`` instead of the uniform law of variance one.
     correlation : float
         Correlation of the first two columns of the weights.
     slope : float
@@ -104,7 +104,7 @@ def draw_rbm(scenario: Scenario, d: int, rng: np.random.Generator, k: int = K) -
 
     Entries are independent, apart from the scenario's correlation. Where the visible units have a
     mean, the columns of the weights are shifted so as to sum to $\sqrt d$ times
-    :data:`COLUMN_SUMS`, which needs $k\le3$.
+    ``COLUMN_SUMS``, which needs $k\le3$.
     """
     uniform = np.sqrt(3.0)
     W = rng.uniform(-uniform, uniform, (d, k))

@@ -83,7 +83,7 @@ def extrapolated_paths(table: pd.DataFrame, prior_u: str, prior_w: str) -> np.nd
     Parameters
     ----------
     table : pandas.DataFrame
-        Rows of :func:`measure_bayes_path` with their parameters and ``instance``.
+        Rows of ``measure_bayes_path`` with their parameters and ``instance``.
     prior_u, prior_w : str
 
     Returns
@@ -145,7 +145,7 @@ def judged_points(table: pd.DataFrame) -> dict[tuple, list[Extrapolation]]:
     Parameters
     ----------
     table : pandas.DataFrame
-        Rows of :func:`measure_bayes_point` and :func:`predict_bayes_point` with their parameters.
+        Rows of ``measure_bayes_point`` and ``predict_bayes_point`` with their parameters.
 
     Returns
     -------

@@ -60,7 +60,7 @@ def measure_loss(parameters: dict, rng: np.random.Generator) -> dict:
     Returns
     -------
     dict
-        ``left_1``, ...: the loss that is left at :func:`window_steps`; ``law_1``, ...: what the
+        ``left_1``, ...: the loss that is left at ``window_steps``; ``law_1``, ...: what the
         law says for this start.
     """
     beta, d = parameters["beta"], parameters["d"]
@@ -92,7 +92,7 @@ def log_loss(rows, name: str) -> np.ndarray:
 def exponents(beta: float, d: int, log_losses) -> np.ndarray:
     """Return the slope of the logarithm of the loss that is left against that of the time.
 
-    By least squares over :func:`window_steps`: (..., POINTS) to (...).
+    By least squares over ``window_steps``: (..., POINTS) to (...).
     """
     x = np.log(window_steps(beta, d))
     x = x - x.mean()

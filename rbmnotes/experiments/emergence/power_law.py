@@ -97,7 +97,7 @@ def law_times(alpha, snr, learning_rate, d, longest, draws=LAW_DRAWS, seed=0) ->
     Parameters
     ----------
     alpha, snr, learning_rate, d
-        As of :func:`~rbmnotes.theory.extensions.emergence.linear_overlaps`; as many units as
+        As of :func:`~rbmnotes.linear_overlaps`; as many units as
         signals.
     longest : int
         Longer times count as this, and times below one step as one.

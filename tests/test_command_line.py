@@ -129,12 +129,12 @@ def run_until_interrupted():
 @pytest.mark.skipif(os.name == "nt", reason="needs a signal to a group of processes")
 def test_interrupted_by_the_keyboard(tmp_path):
     code = (
-        f"import signal, sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "import test_command_line as t; t.run_until_interrupted()"
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"from {__name__} import run_until_interrupted; run_until_interrupted()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,6 +9,7 @@ from scipy.optimize import minimize, root
 from scipy.special import softmax
 
 import rbmnotes.algorithms.amp_rbm as module
+import rbmnotes.algorithms.evaluation as evaluation
 from rbmnotes import (
     Bernoulli,
     Gaussian,
@@ -324,6 +325,7 @@ def test_float32_data_is_multiplied_as_it_is(k, monkeypatch):
             return original(data, other)
 
         monkeypatch.setattr(module, name, spy)
+        monkeypatch.setattr(evaluation, name, spy)
     amp_rbm(X, k, rng=0, V0=0.1 * np.eye(k), max_iter=3)
     assert len(seen) == 2 * 3 + 2  # three iterations, and the gradient at the end
     assert all(data is X for data in seen)

@@ -79,7 +79,7 @@ class MeanImage:
     """Baseline: what is hidden or noisy is replaced by the mean of the training images."""
 
     def __init__(self, train):
-        self.mean = train_on_images.mean(axis=0, dtype=np.float64)
+        self.mean = train.mean(axis=0, dtype=np.float64)
 
     def restore(self, corrupted, flip, rng) -> np.ndarray:
         """Return the mean image, with observed pixels kept."""
@@ -95,8 +95,8 @@ class PrincipalComponents:
     """
 
     def __init__(self, train, n_components: int):
-        self.mean = train_on_images.mean(axis=0, dtype=np.float64)
-        centred = train_on_images.astype(np.float64) - self.mean
+        self.mean = train.mean(axis=0, dtype=np.float64)
+        centred = train.astype(np.float64) - self.mean
         values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
         self.noise = values[:-n_components].mean()
         scale = np.sqrt(values[-n_components:] - self.noise)
@@ -161,7 +161,7 @@ def measure_restoration(parameters: dict, rng: np.random.Generator) -> list[dict
     Parameters
     ----------
     parameters : dict
-        Arguments of :func:`train`; the ``name`` may also be that of a baseline, ``mean image`` or
+        Arguments of :func:`~rbmnotes.experiments.images.training.train_on_images`; the ``name`` may also be that of a baseline, ``mean image`` or
         ``PCA``.
     rng : numpy.random.Generator
 

@@ -161,8 +161,8 @@ def measure_restoration(parameters: dict, rng: np.random.Generator) -> list[dict
     Parameters
     ----------
     parameters : dict
-        Arguments of :func:`~rbmnotes.experiments.images.training.train_on_images`; the ``name`` may also be that of a baseline, ``mean image`` or
-        ``PCA``.
+        Arguments of :func:`~rbmnotes.experiments.images.training.train_on_images`; the ``name`` may
+        also be that of a baseline, ``mean image`` or ``PCA``.
     rng : numpy.random.Generator
 
     Returns

@@ -87,6 +87,9 @@ def test_the_page_names_what_is_there():
         assert not set(members) - set(dir(resolve(name))), name
     assert PAGE["rbmnotes.SpikedModel"] == ["r", "n", "sample", "information_coefficient"]
     assert "rbmnotes.evidence.compare_slope" in PAGE
+    described = {id(resolve(name)) for name in PAGE}
+    public = {name: getattr(rbmnotes, name) for name in rbmnotes.__all__}
+    assert not {name for name, thing in public.items() if id(thing) not in described}
 
 
 @pytest.mark.parametrize("name", PUBLIC)

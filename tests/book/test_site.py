@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.helpers import ROOT
 
@@ -103,11 +104,8 @@ def open_page(site, browser):
     assert problems == []
 
 
-PAGES = (
-    *("index", "notation", "rbm", "theorem1", "images", "spiked", "amp", "state_evolution"),
-    *("descent", "contrastive", "convergence", "gordon", "comparison", "bayes", "emergence"),
-    *("repulsion", "claims", "api"),
-)
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
 
 
 def test_front_page_loads_with_its_gallery(open_page):
@@ -171,7 +169,7 @@ def test_animation_plays_and_stops(open_page):
 
 @pytest.mark.parametrize("page_name", PAGES)
 def test_pages_fit_a_phone_and_their_sliders_move(open_page, page_name):
-    page = open_page(f"book/{page_name}.html", width=390)
+    page = open_page(f"{page_name}.html", width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("mjx-merror").count() == 0
     for slider in page.locator("figure.rbm-slider").all():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -171,7 +172,11 @@ def _plain(row, taken):
 
 @cache
 def _end_with(parent: int) -> None:
-    """End this worker soon after the process that started it, which, killed, cannot tell it."""
+    """End this worker soon after the process that started it, which, killed, cannot tell it.
+
+    An interrupt from the keyboard reaches both; it is for the other to answer.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch():
         while os.getppid() == parent:

@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 from rbmnotes._types import ArrayLike, Vector
 from rbmnotes._validation import (
     HUGE,
+    broadcast,
     finite_array,
     finite_real,
     not_negative,
@@ -197,7 +198,7 @@ def leading_time(
         If an argument is out of range.
     """
     alpha, learning_rate, _ = _check(alpha, learning_rate, [0.0])
-    snr, d = positive(snr, "snr"), positive(d, "d", largest=1e300)
+    snr, d = broadcast(snr=positive(snr, "snr"), d=positive(d, "d", largest=1e300))
     edge = 1.0 + learning_rate * (1.0 + 2.0 * np.sqrt(alpha))
     gap = (np.sqrt(alpha) * snr - 1.0 / snr) ** 2  # of the signal's eigenvalue to the noise's edge
     rate = np.log1p(learning_rate * gap / edge)

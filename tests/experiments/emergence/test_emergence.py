@@ -432,3 +432,9 @@ def test_stored_signs_find_few_signals():
         rows = gaussian[(gaussian.beta == beta) & (gaussian.hidden == "gaussian")]
         last = power_law.POWER_WINDOW[beta][1]
         assert np.isfinite(rows[columns[:last]]).all().all()
+
+
+def test_leading_time_names_the_argument_whose_shape_does_not_fit():
+    assert leading_time(4.0, [1.5, 2.0], 0.05, [[100.0], [200.0]]).shape == (2, 2)
+    with pytest.raises(ValueError, match="snr and d must broadcast"):
+        leading_time(2.0, np.empty((0, 6)), 1.5, np.ones((2, 2)))
